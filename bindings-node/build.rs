@@ -1,0 +1,4 @@
+//! Linker set-up for the Node extension.
+fn main() {
+    napi_build::setup();
+}
