@@ -1,1 +1,64 @@
-//! Verigator
+//! Two-factor phone verification: add a user, send a PIN by SMS or ask an authenticator app, and
+//! check what the user typed.
+//!
+//! ```no_run
+//! use verigator::{Api, Method};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> verigator::Result<()> {
+//! let api = Api::builder("username", "password")
+//!     .endpoint("https://verigator.example.com")
+//!     .build()?;
+//! let service = api.services.create("example.com", "Example").await?;
+//! let user = api.users.create(&service.id, "+37255555555", "john.doe@example.com").await?;
+//!
+//! api.auth.initiate(&service.id, &user.id, Method::Sms).await?;
+//! let pin = "123456"; // what the user typed
+//! if api.auth.verify(&service.id, &user.id, pin).await? {
+//!     println!("welcome");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`blocking::Api`] does the same without an async runtime. [`object_style`] has the calls on the
+//! services and users themselves. Every failure is one [`Error`]: its [`kind`](Error::kind) is what
+//! to match on, its [`outcome`](Error::outcome) says whether the server may have acted.
+//!
+//! A call is never repeated when that could send a second message or use up a second try; see
+//! [`Error::safe_to_retry`].
+//!
+//! A call passes through the layers in this order, and nothing turns back:
+//!
+//! | layer | holds | must not know |
+//! |---|---|---|
+//! | [`Api`], [`blocking`], [`object_style`] | the shape a caller sees | paths and bodies |
+//! | [`Services`], [`Users`], [`Auth`], [`Totp`] | path, request and answer of each operation | connections, retries |
+//! | `transport` | encoding, one attempt, the retry table | services and users |
+#![forbid(unsafe_code)]
+
+mod api;
+mod auth;
+pub mod blocking;
+mod config;
+#[doc(hidden)]
+pub mod embed;
+mod error;
+mod models;
+pub mod object_style;
+mod per_process;
+mod secret;
+mod services;
+mod started;
+mod totp;
+mod transport;
+mod users;
+
+pub use api::Api;
+pub use auth::Auth;
+pub use config::{ApiBuilder, CaBundle, CallOptions, Config, DEFAULT_ENDPOINT, Idempotency};
+pub use error::{Error, ErrorKind, Outcome, Result};
+pub use models::{Enrolment, Method, Service, User, Verification, VerificationStatus};
+pub use services::Services;
+pub use totp::Totp;
+pub use users::Users;

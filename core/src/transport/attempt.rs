@@ -1,0 +1,277 @@
+//! One attempt: a request goes out once, and either an answer comes back whole or the failure says
+//! whether the request may have arrived. Never sends twice and never follows a redirect.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::config::{Proxy, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::request::Request;
+
+const AUTH: HeaderName = HeaderName::from_static("x-service-auth");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Far above any answer of the contract; a larger one is a mistake or an attack.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// A pool of connections with the client's settings. Belongs to the runtime it is first used on.
+pub(crate) struct Connections {
+    http: reqwest::Client,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// An answer that arrived whole.
+pub(crate) struct RawAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// An attempt without a whole answer.
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: &'static str,
+    /// Whether the request may have reached the server.
+    pub(crate) may_have_arrived: bool,
+    /// Whether another attempt can end differently. A refused certificate will be refused again.
+    pub(crate) may_pass: bool,
+    /// The status of an answer whose body was refused, else 0.
+    pub(crate) code: u16,
+    pub(crate) source: Option<reqwest::Error>,
+}
+
+impl Connections {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub(crate) fn new(settings: Arc<Settings>) -> Result<Self> {
+        let tls = settings.tls()?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(settings.pool_idle_timeout);
+        builder = match &settings.proxy {
+            Proxy::Environment => builder,
+            Proxy::None => builder.no_proxy(),
+            Proxy::Url(proxy) => builder.no_proxy().proxy((**proxy).clone()),
+        };
+        let http = builder.build().map_err(|error| {
+            Error::configuration("the HTTP client could not be made").caused_by(error.without_url())
+        })?;
+        Ok(Self { http, settings })
+    }
+
+    /// Sends the request once and waits at most `limit` for the whole answer.
+    pub(crate) async fn attempt(
+        &self,
+        request: &Request,
+        key: Option<&HeaderValue>,
+        limit: Duration,
+    ) -> Result<RawAnswer, Failure> {
+        let handed_over = Arc::new(AtomicBool::new(false));
+        let outgoing = self.outgoing(request, key, &handed_over);
+        // Without a body nothing tells when the request left, so it counts as gone once connected.
+        let may_have_arrived = |connected: bool| match request.body {
+            Some(_) => handed_over.load(Ordering::Acquire),
+            None => connected,
+        };
+        match tokio::time::timeout(limit, self.exchange(outgoing)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Broken::Transport(error))) => {
+                let arrived = may_have_arrived(!error.is_connect());
+                Err(Failure::from_transport(error.without_url(), arrived))
+            }
+            Ok(Err(Broken::TooLarge(status))) => Err(Failure::too_large(status)),
+            Err(_elapsed) => Err(Failure {
+                kind: ErrorKind::Timeout,
+                message: "the server did not answer in time",
+                may_have_arrived: may_have_arrived(true),
+                may_pass: true,
+                code: 0,
+                source: None,
+            }),
+        }
+    }
+
+    fn outgoing(
+        &self,
+        request: &Request,
+        key: Option<&HeaderValue>,
+        handed_over: &Arc<AtomicBool>,
+    ) -> reqwest::RequestBuilder {
+        let url = format!("{}{}", self.settings.endpoint.base(), request.path);
+        let mut headers = HeaderMap::with_capacity(5);
+        headers.insert(AUTH, self.settings.auth.clone());
+        headers.insert(http::header::USER_AGENT, self.settings.user_agent.clone());
+        headers.insert(ACCEPT, JSON);
+        if let Some(key) = key {
+            headers.insert(IDEMPOTENCY_KEY, key.clone());
+        }
+        if request.body.is_some() {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+        let outgoing = self
+            .http
+            .request(request.method.clone(), url)
+            .headers(headers);
+        match &request.body {
+            Some(body) => outgoing.body(reqwest::Body::wrap(WatchedBody {
+                rest: Some(body.bytes()),
+                handed_over: handed_over.clone(),
+            })),
+            None => outgoing,
+        }
+    }
+
+    async fn exchange(&self, outgoing: reqwest::RequestBuilder) -> Result<RawAnswer, Broken> {
+        let mut response = outgoing.send().await?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        match read_body(&mut response).await {
+            Ok(body) => Ok(RawAnswer {
+                status,
+                headers,
+                body,
+            }),
+            // A refusal is one whatever its body: the status has said all that counts.
+            Err(_) if !status.is_success() => Ok(RawAnswer {
+                status,
+                headers,
+                body: Bytes::new(),
+            }),
+            Err(broken) => Err(broken),
+        }
+    }
+}
+
+async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Broken> {
+    let Some(first) = response.chunk().await? else {
+        return Ok(Bytes::new());
+    };
+    let mut body = Vec::new();
+    let mut next = Some(first);
+    while let Some(chunk) = next {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(Broken::TooLarge(response.status()));
+        }
+        body.extend_from_slice(&chunk);
+        next = response.chunk().await?;
+    }
+    Ok(Bytes::from(body))
+}
+
+enum Broken {
+    Transport(reqwest::Error),
+    TooLarge(StatusCode),
+}
+
+impl From<reqwest::Error> for Broken {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl Failure {
+    fn from_transport(error: reqwest::Error, may_have_arrived: bool) -> Self {
+        let refused_certificate = is_certificate_failure(&error);
+        let (kind, message) = if refused_certificate {
+            (
+                ErrorKind::Connection,
+                "the server's certificate was refused",
+            )
+        } else if error.is_timeout() {
+            (
+                ErrorKind::Timeout,
+                "the server could not be reached in time",
+            )
+        } else if error.is_connect() {
+            (ErrorKind::Connection, "the server could not be reached")
+        } else {
+            (
+                ErrorKind::Connection,
+                "the connection broke before the answer was complete",
+            )
+        };
+        Self {
+            kind,
+            message,
+            may_have_arrived: may_have_arrived && !refused_certificate,
+            may_pass: !refused_certificate,
+            code: 0,
+            source: Some(error),
+        }
+    }
+
+    fn too_large(status: StatusCode) -> Self {
+        Self {
+            kind: ErrorKind::InvalidResponse,
+            message: "the answer is larger than 1 MiB",
+            may_have_arrived: true,
+            may_pass: false,
+            code: status.as_u16(),
+            source: None,
+        }
+    }
+}
+
+/// TLS errors arrive wrapped in I/O errors, whose payload is not among their sources.
+fn is_certificate_failure(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return matches!(tls, rustls::Error::InvalidCertificate(_));
+        }
+        next = match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(payload) => Some(payload as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// Notes when the connection takes the body. That moment, not any error's kind, separates "the
+/// server can't have seen it" from "it may have".
+struct WatchedBody {
+    rest: Option<Bytes>,
+    handed_over: Arc<AtomicBool>,
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.handed_over.store(true, Ordering::Release);
+        Poll::Ready(self.rest.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+/// Whether requests of this method carry an idempotency key.
+pub(crate) fn takes_key(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT)
+}

@@ -1,0 +1,14 @@
+//! Takes a request to the server and brings the answer back: encoding, one attempt, the retry
+//! table, and what a failure means. Knows nothing of services or users.
+
+mod attempt;
+mod call;
+pub(crate) mod path;
+mod request;
+mod retry;
+mod status;
+pub(crate) mod tls;
+
+pub(crate) use attempt::Connections;
+pub(crate) use call::{Answer, Client};
+pub(crate) use request::{Effect, Request};
