@@ -1,0 +1,91 @@
+//! What every request needs, put together once.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    accounts::{Accounts, AccountsError},
+    clock::Clock,
+    config::{Limits, LimitsError, PasswordCost, Rules, RulesError},
+    delivery::Deliver,
+    engine::pin::MacKey,
+    metrics::Metrics,
+    store::{Store, measured::Measured},
+};
+
+/// What a server is made of.
+pub struct Parts {
+    /// Keeps everything.
+    pub store: Arc<dyn Store>,
+    /// Sends what was started.
+    pub deliver: Arc<dyn Deliver>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The rules of an authentication.
+    pub rules: Rules,
+    /// What a client may take of the server.
+    pub limits: Limits,
+    /// What checking a password costs.
+    pub password_cost: PasswordCost,
+    /// What PINs are kept with.
+    pub key: MacKey,
+}
+
+/// The server without its sockets.
+pub struct App {
+    /// Keeps everything, and is timed.
+    pub store: Arc<dyn Store>,
+    /// Knows who is asking.
+    pub accounts: Accounts,
+    /// Sends what was started.
+    pub deliver: Arc<dyn Deliver>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The rules of an authentication, checked.
+    pub rules: Rules,
+    /// What a client may take of the server, checked.
+    pub limits: Limits,
+    /// What PINs are kept with.
+    pub key: MacKey,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Requests that run, also those whose client hung up: the server stops after they ended.
+    pub running: TaskTracker,
+}
+
+/// Why the parts make no server.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// A rule outside its limits.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A limit outside its limits.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// Passwords cannot be checked.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+}
+
+impl App {
+    /// Checks the settings and puts the parts together. Runs Argon2 once.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, AppError> {
+        parts.rules.validate()?;
+        parts.limits.validate()?;
+        let metrics = Arc::new(Metrics::default());
+        let store: Arc<dyn Store> = Arc::new(Measured::new(parts.store, Arc::clone(&metrics)));
+        Ok(Arc::new(Self {
+            accounts: Accounts::new(Arc::clone(&store), parts.password_cost)?,
+            store,
+            deliver: parts.deliver,
+            clock: parts.clock,
+            rules: parts.rules,
+            limits: parts.limits,
+            key: parts.key,
+            metrics,
+            running: TaskTracker::new(),
+        }))
+    }
+}

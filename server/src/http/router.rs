@@ -1,0 +1,79 @@
+//! Which path is whose.
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    answers::ApiError, auth, authenticate::authenticate, body::body, health,
+    idempotency::idempotency, openapi, services, stamp::stamp, totp, users,
+};
+use crate::app::App;
+
+/// The whole API: [`routes`], [`stamped`].
+pub fn router(app: &Arc<App>) -> Router {
+    stamped(app, routes(app))
+}
+
+/// Every path, with an answer for those that are none.
+pub fn routes(app: &Arc<App>) -> Router {
+    let state = || Arc::clone(app);
+    // The last layer is the outermost.
+    let api = api()
+        .route_layer(CatchPanicLayer::custom(|_| {
+            ApiError::Internal.into_response()
+        }))
+        .route_layer(middleware::from_fn_with_state(state(), idempotency))
+        .route_layer(middleware::from_fn_with_state(state(), body))
+        .route_layer(middleware::from_fn_with_state(state(), authenticate));
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .merge(api)
+        .fallback(async || ApiError::NotFound)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .with_state(state())
+}
+
+/// Runs each request of `router` in a task of its own, and puts on each answer what all carry.
+pub fn stamped(app: &Arc<App>, router: Router) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::clone(app), stamp))
+}
+
+/// Everything that needs an account. The documents write `/v1/service/service/…`; one of their
+/// examples has a single `service`, so the same is answered there.
+fn api() -> Router<Arc<App>> {
+    service("/v1/service/service/{sid}")
+        .merge(service("/v1/service/{sid}"))
+        .route("/v1/service/service", post(services::create))
+}
+
+fn service(base: &str) -> Router<Arc<App>> {
+    Router::new()
+        .route(base, get(services::get).delete(services::delete))
+        .route(
+            &format!("{base}/users"),
+            get(users::get_all).post(users::create),
+        )
+        .route(
+            &format!("{base}/users/{{uid}}"),
+            get(users::get).delete(users::delete),
+        )
+        // The Java client's way to get a user.
+        .route(&format!("{base}/user/{{uid}}"), get(users::get))
+        .route(
+            &format!("{base}/users/{{uid}}/auth"),
+            post(auth::initiate).put(auth::verify),
+        )
+        .route(
+            &format!("{base}/users/{{uid}}/totp"),
+            post(totp::enrol).put(totp::confirm).delete(totp::remove),
+        )
+}

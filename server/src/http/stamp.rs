@@ -1,0 +1,46 @@
+//! What every answer carries, and the task every request runs in.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{answers::ApiError, operation::Operation};
+use crate::{app::App, random};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("verigator-idempotency");
+
+/// An extension of an answer that is not to be given: the connection is closed in its place.
+#[derive(Debug, Clone, Copy)]
+pub struct HangUp;
+
+/// Runs the request in a task of its own, so that a client that hangs up does not stop an
+/// operation half-way, and stamps the answer with an id that the log has too.
+pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let id = match random::uuid() {
+        Ok(id) => id,
+        Err(error) => return ApiError::from(error).into_response(),
+    };
+    let method = request.method().clone();
+    let operation = Operation::of(&method, request.uri().path()).map_or("-", Operation::as_str);
+    let begun = Instant::now();
+    let mut response = match app.running.spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::Internal.into_response(),
+    };
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    app.metrics.answered(operation, status);
+    tracing::info!(%id, %method, operation, status, micros, "answered");
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(IDEMPOTENCY, HeaderValue::from_static("honoured"));
+    response
+}

@@ -1,0 +1,84 @@
+//! What a store keeps for an `Idempotency-Key`.
+
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::engine::time::after;
+
+/// A request that wants to be the first with its key.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Keys of different accounts are different keys.
+    pub account: Uuid,
+    /// The key, as the client sent it.
+    pub key: String,
+    /// A hash of the request: the same key with another one is a mistake.
+    pub fingerprint: [u8; 32],
+    /// Tells this claim from a later one of the same key.
+    pub id: Uuid,
+    /// When it was made.
+    pub now: Timestamp,
+    /// Until when it holds without an answer, should the process die in between.
+    pub lease_until: Timestamp,
+    /// Until when its answer is kept.
+    pub keep_until: Timestamp,
+}
+
+/// How long a key waits for an answer that never comes because the process died. Far longer than
+/// any operation runs, so that none is run again beside itself.
+const LEASE: Duration = Duration::from_mins(1);
+
+impl Claim {
+    /// A claim of `now` by the request that `fingerprint` is the hash of, whose answer is kept for
+    /// so long. `id` is new for each claim.
+    pub fn new(
+        id: Uuid,
+        account: Uuid,
+        key: String,
+        fingerprint: [u8; 32],
+        now: Timestamp,
+        keep_for: Duration,
+    ) -> Self {
+        Self {
+            account,
+            key,
+            fingerprint,
+            id,
+            now,
+            lease_until: after(now, LEASE),
+            keep_until: after(now, keep_for),
+        }
+    }
+}
+
+/// What became of a key.
+#[derive(Debug)]
+pub enum Claimed {
+    /// It is this request's: run it, then keep its answer or abandon the key.
+    Run,
+    /// It was answered.
+    Replay(StoredAnswer),
+    /// The first request still runs.
+    InProgress,
+    /// It was used with another request.
+    Reused,
+}
+
+/// An answer, to be given again as it was.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its body. May hold a TOTP secret, so a backend that writes it down encrypts it.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for StoredAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredAnswer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}

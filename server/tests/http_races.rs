@@ -1,0 +1,192 @@
+//! Many at once, over HTTP and with several threads: one success, and no more than the allowed
+//! tries.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod common;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use common::{Client, parts, serve, wrong};
+use serde_json::json;
+use tokio::task::JoinSet;
+use verigator_server::{
+    clock::{Clock, SystemClock},
+    delivery::{Deliver, DeliveryError, Message},
+    engine::totp::TotpSecret,
+    store::memory::MemoryStore,
+};
+
+const ROUNDS: usize = 300;
+const CALLERS: usize = 64;
+
+/// What each of many callers gets who send a guess: its status and result.
+async fn race(
+    client: &Arc<Client>,
+    user: &str,
+    guess: impl Fn(usize) -> String,
+) -> Vec<(u16, String)> {
+    let mut tasks = JoinSet::new();
+    for caller in 0..CALLERS {
+        let (client, user, guess) = (Arc::clone(client), user.to_owned(), guess(caller));
+        tasks.spawn(async move {
+            let answer = client.verify(&user, &guess).await;
+            let body = answer.json();
+            let result = match body["verified"].as_bool() {
+                Some(true) => "VERIFIED",
+                Some(false) => body["status"]["result"].as_str().unwrap(),
+                None => body["code"].as_str().unwrap(),
+            };
+            (answer.status.as_u16(), result.to_owned())
+        });
+    }
+    tasks.join_all().await
+}
+
+fn count(answers: &[(u16, String)], status: u16, result: &str) -> usize {
+    answers
+        .iter()
+        .filter(|(got, word)| *got == status && word == result)
+        .count()
+}
+
+/// Keeps the last PIN.
+#[derive(Default)]
+struct Phone(Mutex<String>);
+
+impl Phone {
+    fn last_pin(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Deliver for Phone {
+    fn provider(&self) -> &'static str {
+        "phone"
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        message.pin.expose().clone_into(&mut self.0.lock().unwrap());
+        Ok(())
+    }
+}
+
+/// A server in the test's own runtime, so that its requests run beside each other.
+async fn setup() -> (Arc<Phone>, Arc<Client>, String) {
+    let phone = Arc::new(Phone::default());
+    let mut parts = parts(Arc::new(MemoryStore::default()), Arc::clone(&phone) as _);
+    parts.rules.resend_delay = Duration::ZERO;
+    let client = Arc::new(Client::to(&serve(parts).await));
+    let service = client.service("shop").await;
+    (phone, client, service)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_right_pin_is_accepted_once() {
+    let (phone, client, service) = setup().await;
+    let user = client.user(&service, "jo").await;
+    for round in 0..ROUNDS {
+        client.initiate(&user, "sms").await;
+        let pin = phone.last_pin();
+        let answers = race(&client, &user, |_| pin.clone()).await;
+        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
+        let spent = count(&answers, 404, "authentication_not_found");
+        assert_eq!(spent, CALLERS - 1, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_more_than_five_wrong_pins_are_compared() {
+    let (phone, client, service) = setup().await;
+    for round in 0..ROUNDS {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        client.initiate(&user, "sms").await;
+        let pin = phone.last_pin();
+        let answers = race(&client, &user, |_| wrong(&pin)).await;
+        assert_eq!(count(&answers, 200, "INVALID"), 5, "round {round}");
+        let throttled = count(&answers, 200, "THROTTLED");
+        assert_eq!(throttled, CALLERS - 5, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_right_pin_among_wrong_ones_is_accepted_once_or_comes_too_late() {
+    let (phone, client, service) = setup().await;
+    for round in 0..ROUNDS {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        client.initiate(&user, "sms").await;
+        let pin = phone.last_pin();
+        let guess = |caller| match caller % 8 {
+            0 => pin.clone(),
+            _ => wrong(&pin),
+        };
+        let answers = race(&client, &user, guess).await;
+        let verified = count(&answers, 200, "VERIFIED");
+        let invalid = count(&answers, 200, "INVALID");
+        assert!(
+            verified <= 1 && invalid <= 5,
+            "round {round}: {verified} and {invalid}"
+        );
+        assert!(
+            verified == 1 || invalid == 5,
+            "round {round}: neither spent nor throttled"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_code_of_an_authenticator_is_accepted_once() {
+    let (_, client, service) = setup().await;
+    for round in 0..ROUNDS {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        let totp = format!("{user}/totp");
+        let secret = client.raw("POST", &totp, "").await.json()["secret"].clone();
+        let secret = TotpSecret::from_base32(secret.as_str().unwrap()).unwrap();
+        // Of the step before, so that the next one is still to be used.
+        let now = SystemClock.now();
+        let first = secret.code_at(now - Duration::from_secs(30));
+        let confirmed = client.send("PUT", &totp, json!({ "token": first })).await;
+        assert_eq!(confirmed.json()["confirmed"], true);
+        let code = secret.code_at(now);
+        client.initiate(&user, "totp").await;
+        let answers = race(&client, &user, |_| code.clone()).await;
+        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
+        let spent = count(&answers, 404, "authentication_not_found");
+        assert_eq!(spent, CALLERS - 1, "round {round}");
+        // Neither it nor the confirming one opens the next authentication.
+        client.initiate(&user, "totp").await;
+        for used in [&code, &first] {
+            let again = client.verify(&user, used).await.json();
+            assert_eq!(again["status"]["result"], "INVALID", "round {round}");
+        }
+    }
+}
+
+/// Many starts at once: one message, as within the resend delay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_of_many_starts_sends() {
+    let store = Arc::new(MemoryStore::default());
+    let parts = parts(store, Arc::new(Phone::default()));
+    let client = Arc::new(Client::to(&serve(parts).await));
+    let service = client.service("shop").await;
+    for round in 0..30 {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..CALLERS {
+            let (client, user) = (Arc::clone(&client), user.clone());
+            tasks.spawn(async move { client.initiate(&user, "sms").await.status.as_u16() });
+        }
+        let mut statuses = tasks.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!((statuses[0], statuses[1]), (201, 409), "round {round}");
+    }
+}
