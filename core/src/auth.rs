@@ -112,13 +112,17 @@ impl Auth {
         user_id: &str,
         token: &str,
     ) -> Result<(Verification, Answer)> {
+        const OPERATION: &str = "auth.verify";
+        if matches!(self.method, Some(Method::Other(_))) {
+            return Err(Method::not_known().operation_is(OPERATION));
+        }
         let started = self.client.started();
         let method = self
             .method
             .clone()
             .or_else(|| started.method_of(service_id, user_id));
         let request = Request::put(
-            "auth.verify",
+            OPERATION,
             Effect::Authenticates,
             path::auth(service_id, user_id),
             &Attempt { token, method },

@@ -1,1 +1,11 @@
-//! peer
+//! What the tests of every language share: the contract vectors of `contract/`, the peer that plays
+//! the server's side of them, two servers that behave as the published documents and as the old
+//! clients would have it, and faults to put between a client and any of them.
+//!
+//! Knows the contract from its text alone; nothing here uses the client that is under test.
+#![forbid(unsafe_code)]
+
+pub mod faults;
+pub mod peer;
+pub mod servers;
+pub mod vector;

@@ -104,12 +104,7 @@ impl Engines {
         }
         let pool = self.pool.get_or_make(|| Ok(Pool::default()))?;
         let engine = pool.borrow(&self.config)?;
-        let outcome = engine.block_on(async {
-            // Turns the driver once, so that a kept connection which the server has closed since
-            // is seen to be closed before a request is written to it.
-            tokio::task::yield_now().await;
-            job(engine.api.with(options)).await
-        });
+        let outcome = engine.block_on(job(engine.api.with(options)));
         // A call that was dropped half-way leaves its connection to nobody; the engine goes with it.
         let finished = match &outcome {
             Ok(Ok(_)) => true,

@@ -82,6 +82,9 @@ impl Client {
     }
 
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
+        // Turns the runtime's driver once, so that a kept connection which the server has closed
+        // since is seen to be closed before a request is written to it.
+        tokio::task::yield_now().await;
         self.attempts(&request)
             .await
             .map_err(|error| error.operation_is(request.operation))

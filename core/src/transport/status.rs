@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::transport::attempt::RawAnswer;
@@ -23,16 +23,12 @@ pub(crate) struct Refusal {
     word: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    message: Option<String>,
-    code: Option<String>,
-}
-
 impl Refusal {
     pub(crate) fn read(answer: &RawAnswer, retry_after: Option<Duration>) -> Self {
-        let body: Option<ErrorBody> = serde_json::from_slice(&answer.body).ok();
-        let (message, word) = body.map_or((None, None), |body| (body.message, body.code));
+        let body: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+        // Each by itself: a server that numbers its codes still has a message for people.
+        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (message, word) = (text("message"), text("code"));
         let setback = match answer.status.as_u16() {
             408 | 425 | 429 => Setback::Declined,
             503 if retry_after.is_some() => Setback::Declined,
@@ -48,7 +44,17 @@ impl Refusal {
         }
     }
 
+    /// Whether an earlier attempt with the same key is at work right now.
+    fn is_in_progress(&self) -> bool {
+        self.status == StatusCode::CONFLICT && self.word.as_deref() == Some(IN_PROGRESS)
+    }
+
     pub(crate) fn into_error(self) -> Error {
+        let outcome = match self.setback {
+            Setback::Ambiguous => Outcome::Unknown,
+            _ if self.is_in_progress() => Outcome::Unknown,
+            _ => Outcome::Rejected,
+        };
         let message = self.message.map_or_else(
             || match self.status.canonical_reason() {
                 Some(reason) => format!("the server answered {} {reason}", self.status.as_u16()),
@@ -56,10 +62,6 @@ impl Refusal {
             },
             |text| text.chars().take(LONGEST_MESSAGE).collect(),
         );
-        let outcome = match self.setback {
-            Setback::Ambiguous => Outcome::Unknown,
-            _ => Outcome::Rejected,
-        };
         Error::new(kind_of(self.status), message)
             .code_is(self.status.as_u16())
             .error_code_is(self.word)
