@@ -1,0 +1,58 @@
+"""What the tests share: the peer, a sandbox, a server that never answers, names of their own, and
+an environment without options."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from peer import Peer, running_peer
+from verigator.testing import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _no_options_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("VERIGATOR_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def peer() -> Iterator[Peer]:
+    with running_peer() as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that many tests share: each uses names and numbers of its own, and no faults."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def silent_url() -> Iterator[str]:
+    """Where connections are taken and nothing is ever answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses, fit for a host."""
+    return f"test-{os.urandom(6).hex()}"
+
+
+@pytest.fixture
+def service_id(sandbox: Sandbox, name: str) -> str:
+    """A service of the shared sandbox that no other test uses."""
+    return sandbox.api().services.create(f"{name}.example.com", name).id
+
+
+@pytest.fixture
+def number() -> str:
+    """A phone number that no other test uses."""
+    return f"+3725{int.from_bytes(os.urandom(4), 'big') % 10**9:09}"

@@ -1,0 +1,235 @@
+"""Forks: of a client that was never used, that was used, that is used by threads. The child and the
+parent must both get answers."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import programs
+from verigator.testing import Sandbox
+
+PROGRAM = """
+import asyncio, gc, os, signal, sys, threading, time, traceback
+from verigator import Api, AsyncApi
+url, id, when, how = sys.argv[1:]
+waiting, awaited = Api("test", "test", url), AsyncApi("test", "test", url)
+
+# A connection that is lost, as one with a parent's is, shows as a timeout.
+quick = {"timeout": 5, "max_retries": 0}
+
+def sync():
+    for _ in range(3):
+        assert waiting.services.get(id, **quick).id == id
+
+def asynchronous():
+    async def main():
+        found = await asyncio.gather(*(awaited.services.get(id, **quick) for _ in range(5)))
+        assert {it.id for it in found} == {id}
+    asyncio.run(main())
+
+def both():
+    sync()
+    asynchronous()
+
+use = {"sync": sync, "async": asynchronous, "both": both}[how]
+"""
+
+FORK = """
+def fork(child):
+    ordinary = threading.current_thread() is threading.main_thread()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        try:
+            child()
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)
+        # An ordinary end, with what runs then. In another thread there is none.
+        (sys.exit if ordinary else os._exit)(0)
+    return pid
+
+def join(pid):
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+WHEN = {
+    "before use": """
+pid = fork(use)
+use()
+join(pid)
+use()
+""",
+    "after use": """
+use()
+pid = fork(use)
+use()
+join(pid)
+use()
+""",
+    "twice": """
+use()
+def again():
+    use()
+    join(fork(use))
+    use()
+join(fork(again))
+use()
+""",
+    "in a thread": """
+use()
+pids = []
+thread = threading.Thread(target=lambda: pids.append(fork(use)))
+thread.start()
+use()
+thread.join()
+join(pids[0])
+use()
+""",
+    "while threads use it": """
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        use()
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(5):
+    time.sleep(0.05)
+    join(fork(use))
+stop.set()
+for thread in threads:
+    thread.join()
+use()
+""",
+    "and the child drops it": """
+use()
+def drop():
+    global waiting, awaited
+    del waiting, awaited
+    gc.collect()
+join(fork(drop))
+use()
+""",
+    "and the child closes it": """
+use()
+def close():
+    waiting.close()
+    awaited.close()
+join(fork(close))
+use()
+""",
+    "with a call in flight": """
+use()
+def slow():
+    silent = socket.create_server(("127.0.0.1", 0))
+    api = Api("u", "p", f"http://127.0.0.1:{silent.getsockname()[1]}")
+    try:
+        api.services.get("x", timeout=2, max_retries=0)
+    except TimeoutError:
+        ended.append(1)
+import socket
+ended = []
+thread = threading.Thread(target=slow)
+thread.start()
+time.sleep(0.2)
+start = time.monotonic()
+join(fork(use))
+# The end of a child waits for no call of its parent.
+assert time.monotonic() - start < 1.5
+thread.join()
+assert ended
+use()
+""",
+}
+
+
+@pytest.mark.parametrize(("when", "how"), [*itertools.product(WHEN, ("sync", "async", "both"))])
+def test_both_get_answers(when: str, how: str, sandbox: Sandbox, service_id: str) -> None:
+    programs.run(PROGRAM + FORK + WHEN[when], sandbox.url, service_id, when, how)
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+def test_a_pool_of_forked_workers(how: str, sandbox: Sandbox, service_id: str) -> None:
+    source = PROGRAM + (
+        """
+import multiprocessing
+def work(_):
+    use()
+    return os.getpid()
+use()
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    pids = pool.map_async(work, range(12), chunksize=1).get(40)
+assert os.getpid() not in pids
+use()
+"""
+    )
+    programs.run(source, sandbox.url, service_id, "pool", how)
+
+
+def test_a_child_that_goes_on_with_the_loop_of_its_parent(
+    sandbox: Sandbox, service_id: str
+) -> None:
+    source = (
+        PROGRAM
+        + FORK
+        + (
+            """
+# asyncio shares the loop's selector with the child, and each takes events of the other: here the
+# child alone goes on.
+loop = asyncio.new_event_loop()
+def go_on():
+    found = loop.run_until_complete(awaited.services.get(id, **quick))
+    assert found.id == id
+go_on()
+join(fork(go_on))
+go_on()
+"""
+        )
+    )
+    programs.run(source, sandbox.url, service_id, "loop", "sync")
+
+
+def test_a_forked_child_leaves_a_sandbox_alone() -> None:
+    programs.run(
+        """
+        import os, signal, sys
+        from verigator.testing import Sandbox
+        sandbox = Sandbox()
+        api = sandbox.api()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            assert api.services.create("child.example.com", "child").name == "child"
+            sandbox.stop()
+            del sandbox, api
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert api.services.create("example.com", "parent").name == "parent"
+        sandbox.stop()
+        """
+    )
+
+
+def test_a_pool_carries_errors_and_models(sandbox: Sandbox, service_id: str) -> None:
+    programs.run(
+        """
+        import multiprocessing, sys
+        from verigator import Api, NoSuchResourceError, Service
+        url, id = sys.argv[1:]
+        def work(id):
+            return Api("test", "test", url).services.get(id)
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert isinstance(pool.apply_async(work, (id,)).get(30), Service)
+            try:
+                pool.apply_async(work, ("none",)).get(30)
+            except NoSuchResourceError as error:
+                assert (error.code, error.operation) == (404, "services.get")
+            else:
+                raise AssertionError
+        """,
+        sandbox.url,
+        service_id,
+    )
