@@ -1,0 +1,2 @@
+// The package `verigator`, declared for import: what index.d.cts declares.
+export * from './index.cjs';

@@ -1,0 +1,73 @@
+// The users of a service: create, get, list, delete.
+'use strict';
+
+const { User } = require('./models.cjs');
+
+/**
+ * @typedef {import('./index.cjs').CallOptions} CallOptions
+ * @typedef {import('../native/index.js').UserFields} UserFields
+ */
+
+class Users {
+  #client;
+  #resources;
+
+  /**
+   * @param {InstanceType<typeof import('./client.cjs').Client>} client
+   * @param {InstanceType<typeof import('./resources.cjs').Resources>} resources
+   */
+  constructor(client, resources) {
+    this.#client = client;
+    this.#resources = resources;
+  }
+
+  /**
+   * @param {string} serviceId
+   * @param {string} number
+   * @param {string} username
+   * @param {CallOptions} [options]
+   */
+  async create(serviceId, number, username, options) {
+    const given = { serviceId, number, username };
+    const { user } = await this.#client.call('users.create', given, options);
+    return this.#made(user, serviceId);
+  }
+
+  /**
+   * @param {string} serviceId
+   * @param {string} id
+   * @param {CallOptions} [options]
+   */
+  async get(serviceId, id, options) {
+    const { user } = await this.#client.call('users.get', { serviceId, id }, options);
+    return this.#made(user, serviceId);
+  }
+
+  /**
+   * @param {string} serviceId
+   * @param {CallOptions} [options]
+   */
+  async getAll(serviceId, options) {
+    const { users } = await this.#client.call('users.get_all', { serviceId }, options);
+    return /** @type {UserFields[]} */ (users).map((user) => this.#made(user, serviceId));
+  }
+
+  /**
+   * @param {string} serviceId
+   * @param {string} id
+   * @param {CallOptions} [options]
+   */
+  async delete(serviceId, id, options) {
+    await this.#client.call('users.delete', { serviceId, id }, options);
+  }
+
+  /**
+   * @param {UserFields | undefined} user
+   * @param {string} serviceId
+   */
+  #made(user, serviceId) {
+    return new User(/** @type {UserFields} */ (user), this.#resources, serviceId);
+  }
+}
+
+module.exports = { Users };
