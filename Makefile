@@ -1,0 +1,45 @@
+# make demo   a server, and a login from Python, Node and Rust in turn
+# make test   every test in every language
+# make lint   format, lint and type checks
+#
+# Needs Rust, Python 3.10+ and Node 20+; everything else is installed into this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint python node clean
+
+demo: python node
+	PYTHON=$(BIN)/python examples/demo.sh
+
+test: python node
+	$(BIN)/python tests/run.py
+
+lint: python node
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	npm run --silent check
+
+# The extensions are built in the development profile: it shares its dependencies with the tests.
+python: $(VENV)/installed
+	$(BIN)/maturin develop --quiet --locked
+
+node: node_modules/.package-lock.json
+	npm run --silent build:debug
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+
+clean:
+	rm -rf target $(VENV) node_modules bindings-node/native bindings-python/python/verigator/*.so
