@@ -151,7 +151,9 @@ function object(options, checks, Class) {
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) {
-      throw new Class(`there is no option ${name} here (there are: ${Object.keys(checks).join(', ')})`);
+      throw new Class(
+        `there is no option ${name} here (there are: ${Object.keys(checks).join(', ')})`,
+      );
     }
     checked[name] = optional(name, value, check, Class);
   }

@@ -58,15 +58,12 @@ function errorOf(failure) {
  * @returns {Error | undefined}
  */
 function causeOf(texts) {
-  return texts.reduceRight(
-    (/** @type {Error | undefined} */ cause, text) => {
-      const error = new Error(text, cause && { cause });
-      // It happened elsewhere: the stack of this line would mislead.
-      error.stack = `Error: ${text}`;
-      return error;
-    },
-    undefined,
-  );
+  return texts.reduceRight((/** @type {Error | undefined} */ cause, text) => {
+    const error = new Error(text, cause && { cause });
+    // It happened elsewhere: the stack of this line would mislead.
+    error.stack = `Error: ${text}`;
+    return error;
+  }, undefined);
 }
 
 /**

@@ -176,12 +176,7 @@ export interface Users {
    * @throws {InvalidDataError} when the number is none
    * @throws {VerigatorError} any other failure
    */
-  create(
-    serviceId: string,
-    number: string,
-    username: string,
-    options?: CallOptions,
-  ): Promise<User>;
+  create(serviceId: string, number: string, username: string, options?: CallOptions): Promise<User>;
   /**
    * Gets a user.
    *

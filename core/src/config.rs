@@ -276,7 +276,9 @@ impl ApiBuilder {
             None => product.to_owned(),
         };
         HeaderValue::from_str(&text)
-            .map_err(|_| Error::configuration("app_info must be printable ASCII"))
+            .ok()
+            .filter(|_| text.is_ascii())
+            .ok_or_else(|| Error::configuration("app_info must be printable ASCII"))
     }
 }
 
@@ -558,6 +560,17 @@ mod tests {
         let wrong = ApiBuilder::new()
             .fill_from(|name| (name == "VERIGATOR_TIMEOUT").then(|| "soon".into()));
         assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn the_user_agent_is_plain() {
+        for app_info in ["shöp/1", "shop\n", "shop\u{7f}"] {
+            assert!(
+                refused(builder().app_info(app_info)).contains("app_info"),
+                "{app_info:?}"
+            );
+        }
+        assert!(builder().app_info("shop/2.1").config().is_ok());
     }
 
     #[test]

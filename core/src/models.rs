@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
+use crate::secret::masked_username;
 
 /// A site or app whose users are verified.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,8 +32,8 @@ impl Service {
     }
 }
 
-/// Somebody who can be verified. The phone number stays on the server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Somebody who can be verified. The phone number stays on the server; `Debug` masks the username.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct User {
     /// The id to store beside your own user.
@@ -49,6 +50,16 @@ impl User {
     /// When it was created; `None` when the server's text is not a time. Without a zone it is UTC.
     pub fn created_at(&self) -> Option<Timestamp> {
         parse_time(&self.creation_time)
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("creation_time", &self.creation_time)
+            .field("username", &masked_username(&self.username))
+            .finish()
     }
 }
 
@@ -208,6 +219,14 @@ mod tests {
         assert!("SMS".parse::<Method>().is_err());
         let answered: Method = serde_json::from_str("\"push\"").unwrap();
         assert_eq!(answered.as_str(), "push");
+    }
+
+    #[test]
+    fn a_user_does_not_print_the_username() {
+        let text = r#"{"id":"u","ctime":"","id_in_service":"john.doe@example.com"}"#;
+        let user: User = serde_json::from_str(text).unwrap();
+        let shown = format!("{user:?}");
+        assert!(shown.contains("jo•••") && !shown.contains("doe"), "{shown}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ describe('a signal that is aborted during the call', () => {
       assert.match(error.stack, /abort\.test\.mjs/);
       return true;
     });
-    assert.ok(performance.now() - began < 1000);
+    assert.ok(performance.now() - began < 5000);
     assert.deepEqual(await api.services.get(service.id), service);
   });
 

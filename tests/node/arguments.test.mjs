@@ -93,7 +93,10 @@ describe('an argument', () => {
       ['token', () => api.auth.verifyOrThrow('s', 'u', 907182)],
       ['token', () => api.totp.confirm('s', 'u', 907182)],
     ]) {
-      await assert.rejects(call, { name: 'InvalidArgumentError', message: `${name} must be a string` });
+      await assert.rejects(call, {
+        name: 'InvalidArgumentError',
+        message: `${name} must be a string`,
+      });
     }
     await assert.rejects(api.auth.initiate('s', 'u', 'push'), InvalidArgumentError);
     await assert.rejects(api.auth.verify('s', 'u', '1', { method: 'push' }), InvalidArgumentError);
@@ -252,7 +255,10 @@ describe('the environment', () => {
   });
 
   it('is not used when something is said', async () => {
-    const env = variables({ VERIGATOR_ENDPOINT: 'nonsense', GIVEN: JSON.stringify(['u', 'p', url]) });
+    const env = variables({
+      VERIGATOR_ENDPOINT: 'nonsense',
+      GIVEN: JSON.stringify(['u', 'p', url]),
+    });
     const { stdout } = await run(program, { env });
     assert.match(stdout, /^Api /);
     assert.equal(requests[0].headers['x-service-auth'], 'u:p');

@@ -9,7 +9,7 @@ import { Sandbox } from 'verigator/testing';
 
 const require = createRequire(import.meta.url);
 const native = require('../../bindings-node/native/index.js');
-const { bug, errorOf } = require('../../bindings-node/js/failure.cjs');
+const { errorOf } = require('../../bindings-node/js/failure.cjs');
 const { VerigatorError } = verigator;
 
 const failure = {
@@ -53,7 +53,10 @@ describe('the table', () => {
         [0, 0, 'not_sent', false],
       );
       if (named.has(name)) {
-        assert.ok(table.some((row) => row.class === name && row.kind === error.errorCode), name);
+        assert.ok(
+          table.some((row) => row.class === name && row.kind === error.errorCode),
+          name,
+        );
       } else {
         assert.ok(['TransportError', 'RequestAbortedError'].includes(name), name);
       }
@@ -100,12 +103,46 @@ describe('an error', () => {
     });
   });
 
-  it('of this library is one of its own, too', () => {
-    const cause = new Error('a panic');
-    const error = bug(cause);
-    assert.equal(error.code, 'ERR_VERIGATOR_BUG');
-    assert.equal(error.cause, cause);
-    assert.equal(error.outcome, 'unknown');
+  it('of this library rejects the call, as every other', async () => {
+    // As after a panic, which the native part throws.
+    const cause = new Error('panic');
+    const { prototype } = native.Calls;
+    const { start } = prototype;
+    const api = new verigator.Api('user', 'pass', 'http://127.0.0.1:1', { maxRetries: 0 });
+    prototype.start = () => {
+      throw cause;
+    };
+    const call = api.services.get('s');
+    prototype.start = start;
+    await assert.rejects(call, (error) => {
+      assert.equal(error.constructor, VerigatorError);
+      assert.equal(error.code, 'ERR_VERIGATOR_BUG');
+      assert.equal(error.cause, cause);
+      assert.equal(error.operation, 'services.get');
+      assert.equal(error.outcome, 'unknown');
+      return true;
+    });
+    await assert.rejects(api.services.get('s'), verigator.VerigatorConnectionError);
+  });
+
+  it('of a call that the native part does not know is one of this library', async () => {
+    const { start } = require('../../bindings-node/js/calls.cjs');
+    const { client } = native.open({
+      username: 'user',
+      password: 'pass',
+      endpoint: 'http://127.0.0.1:1',
+      runtime: 'test/1',
+    });
+    for (const [operation, given] of [
+      ['services.rename', ['s']],
+      ['services.get', []],
+      ['services.get', ['s', 't']],
+      ['auth.verify', ['s', 'u', '1', 'sms', 'more']],
+    ]) {
+      const { finished } = start((calls, id) => calls.start(id, client, operation, given, {}));
+      const { error } = await finished;
+      assert.deepEqual([error.kind, error.class], ['bug', 'VerigatorError'], operation);
+    }
   });
 });
 
@@ -152,8 +189,9 @@ describe('its stack', () => {
     }
     async function middle() {
       await null;
+      const told = (error) => Promise.reject(Object.assign(error, { line }));
       const line = nextLine();
-      await api.services.get('nobody').catch((error) => Promise.reject(Object.assign(error, { line })));
+      await api.services.get('nobody').catch(told);
     }
     await assert.rejects(outermost(), (error) => {
       assert.match(error.stack, names(error.line));

@@ -2,7 +2,15 @@
 // it, that it works, and that its declarations compile and are true.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -49,7 +57,9 @@ const quickstart = `
 
 describe('the package', () => {
   it('holds what runs, and nothing else', () => {
-    const js = readdirSync(join(root, 'bindings-node/js')).filter((name) => name !== 'tsconfig.json');
+    const js = readdirSync(join(root, 'bindings-node/js')).filter(
+      (name) => name !== 'tsconfig.json',
+    );
     const expected = [
       'package.json',
       'bindings-node/native/index.js',
@@ -60,7 +70,9 @@ describe('the package', () => {
       assert.ok(files.includes(file), `${file} is missing`);
     }
     const others = files.filter((file) => !expected.includes(file));
-    const native = others.filter((file) => /^bindings-node\/native\/verigator\.[\w-]+\.node$/.test(file));
+    const native = others.filter((file) =>
+      /^bindings-node\/native\/verigator\.[\w-]+\.node$/.test(file),
+    );
     assert.ok(native.length >= 1, 'no native part');
     const papers = others.filter((file) => /^(README\.md|LICENSE)$/.test(file));
     assert.deepEqual(others.sort(), [...native, ...papers].sort());
@@ -91,11 +103,18 @@ describe('the package', () => {
       const { Sandbox } = require('verigator/testing');
       (async () => { ${quickstart} })();`,
     );
-    assert.equal(execFileSync(process.execPath, ['quickstart.cjs'], { cwd: project, encoding: 'utf8' }), 'welcome\n');
+    assert.equal(
+      execFileSync(process.execPath, ['quickstart.cjs'], { cwd: project, encoding: 'utf8' }),
+      'welcome\n',
+    );
   });
 
   it('gives nothing but what it exports', async () => {
-    for (const path of ['verigator/bindings-node/js/errors.cjs', 'verigator/native', 'verigator/index.js']) {
+    for (const path of [
+      'verigator/bindings-node/js/errors.cjs',
+      'verigator/native',
+      'verigator/index.js',
+    ]) {
       const { code, stderr } = await run(`await import('${path}');`, { cwd: project });
       assert.equal(code, 1);
       assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
@@ -120,7 +139,10 @@ describe('the package', () => {
       const { stdout } = await run(text, { cwd: copy });
       const { code, message, cause } = JSON.parse(stdout);
       assert.equal(code, 'ERR_VERIGATOR_NATIVE_MISSING');
-      assert.ok(message.includes(`no native part for ${process.platform}-${process.arch}`), message);
+      assert.ok(
+        message.includes(`no native part for ${process.platform}-${process.arch}`),
+        message,
+      );
       assert.match(message, /install again/);
       assert.equal(cause, true);
     }

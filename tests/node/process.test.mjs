@@ -191,7 +191,7 @@ describe('workers', { timeout: 120_000 }, () => {
     const began = performance.now();
     await worker.terminate();
     await closed;
-    assert.ok(performance.now() - began < 2000);
+    assert.ok(performance.now() - began < 10_000);
   });
 
   it('that load it first leave it usable for the main thread', async () => {

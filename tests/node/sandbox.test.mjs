@@ -102,11 +102,11 @@ describe('messages', () => {
 
   it('are waited for beside other work', async () => {
     const waits = Array.from({ length: 8 }, () =>
-      sandbox.waitForMessage('+37255555000', { timeout: 300 }),
+      sandbox.waitForMessage('+37255555000', { timeout: 1500 }),
     );
     const began = performance.now();
     assert.equal((await api.services.get(service.id)).name, 'Example');
-    assert.ok(performance.now() - began < 250);
+    assert.ok(performance.now() - began < 1000);
     assert.ok((await Promise.allSettled(waits)).every(({ status }) => status === 'rejected'));
   });
 });

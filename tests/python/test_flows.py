@@ -169,7 +169,7 @@ def test_the_java_names_are_the_same_methods() -> None:
 
 def test_limits_and_their_errors(verigator_sandbox: Sandbox) -> None:
     sandbox = verigator_sandbox
-    api = sandbox.api()
+    api = sandbox.api(max_retries=0)
     service = api.services.create("example.com", "Example")
     with pytest.raises(ResourceAlreadyExistsError):
         api.services.create("example.com", "Example")
@@ -179,14 +179,16 @@ def test_limits_and_their_errors(verigator_sandbox: Sandbox) -> None:
         user.authenticate_using_sms()
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 30
-    for _ in range(4):
-        sandbox.advance(60)
-        user.authenticate_using_sms()
-    sandbox.advance(60)
+    sandbox.advance(30)
+    assert user.authenticate_using_sms() == "sms"
+
+    # The sandbox has no budgets, but the error of one.
+    sandbox.fail_next(status=429)
+    sandbox.advance(30)
     with pytest.raises(RateLimitError) as limited:
         user.authenticate_using_sms()
-    assert limited.value.outcome == "rejected"
-    assert limited.value.retry_after is not None
+    assert (limited.value.outcome, limited.value.attempts) == ("rejected", 1)
+    assert len(sandbox.messages) == 2
 
 
 def test_an_expired_pin(verigator_sandbox: Sandbox) -> None:

@@ -61,8 +61,8 @@ class Message(NamedTuple):
 class Sandbox:
     """A running server. ``with Sandbox() as sandbox:`` or ``async with`` stops it at the end.
 
-    Every rule of a real server is in force: the resend delay, the tries, the budgets. ``advance``
-    gets past those that wait.
+    The rules of a real server are in force: the resend delay, the tries, the expiry; ``advance``
+    gets past those that wait. Only budgets are not: any number of messages may be sent.
     """
 
     def __init__(self) -> None:

@@ -42,8 +42,12 @@ impl BlockingClient {
         if self.is_closed() {
             return Ok(Err(Error::closed().operation_is(call.operation())));
         }
-        self.engines
-            .run_ticking(options, async |api| perform(call, &api).await, tick)
+        let operation = call.operation();
+        self.engines.run_ticking(
+            options,
+            async |api| caught(operation, call.perform(&api)).await,
+            tick,
+        )
     }
 
     /// Refuses later calls and closes idle connections; calls that run go on. Again does nothing.
@@ -92,12 +96,16 @@ impl BackgroundClient {
             Ok(worker) => {
                 let (config, api) = (self.config.clone(), self.api.clone());
                 let task = worker.spawn(async move {
-                    // Made here: reading the platform's certificates would hold up the caller.
-                    let api = api.get_or_make(|| Api::from_config(&config, Arc::default()));
-                    done(match api {
-                        Ok(api) => perform(call, &api.with(options)).await,
-                        Err(error) => Err(error.operation_is(operation)),
+                    let performed = caught(operation, async {
+                        // Made here: reading the platform's certificates would hold up the caller.
+                        let api = api.get_or_make(|| Api::from_config(&config, Arc::default()))?;
+                        call.perform(&api.with(options)).await
                     });
+                    done(
+                        performed
+                            .await
+                            .map_err(|error| error.operation_is(operation)),
+                    );
                 });
                 InFlight(Some(task.abort_handle()))
             }
@@ -132,10 +140,13 @@ impl InFlight {
     }
 }
 
-async fn perform(call: Call, api: &Api) -> Result<Reply> {
-    let operation = call.operation();
-    let caught = AssertUnwindSafe(call.perform(api)).catch_unwind().await;
-    caught.unwrap_or_else(|panic| Err(bug(panic.as_ref()).operation_is(operation)))
+/// A panic becomes an error.
+async fn caught(
+    operation: &'static str,
+    job: impl Future<Output = Result<Reply>>,
+) -> Result<Reply> {
+    let ended = AssertUnwindSafe(job).catch_unwind().await;
+    ended.unwrap_or_else(|panic| Err(bug(panic.as_ref()).operation_is(operation)))
 }
 
 fn bug(panic: &(dyn Any + Send)) -> Error {

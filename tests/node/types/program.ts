@@ -70,8 +70,12 @@ function options(): ApiOptions {
 
 async function resources(sandbox: Sandbox): Promise<void> {
   await using api: Api = new Api(sandbox.username, sandbox.password, sandbox.url, options());
-  const { services, users, auth, totp }: { services: Services; users: Users; auth: Auth; totp: Totp } =
-    api;
+  const {
+    services,
+    users,
+    auth,
+    totp,
+  }: { services: Services; users: Users; auth: Auth; totp: Totp } = api;
 
   const service: Service = await services.create('example.com', 'Example');
   const again: Service = await services.get(service.id, { timeout: 1000 });
@@ -108,7 +112,10 @@ async function resources(sandbox: Sandbox): Promise<void> {
   const confirmed: boolean = await totp.confirm(service.id, user.id, code);
   assert.equal(confirmed, true);
   const removed: void = await totp.remove(service.id, user.id);
-  const deleted: void[] = [await users.delete(service.id, user.id), await services.delete(service.id)];
+  const deleted: void[] = [
+    await users.delete(service.id, user.id),
+    await services.delete(service.id),
+  ];
   assert.deepEqual([removed, ...deleted], [undefined, undefined, undefined]);
   const closed: void = await api.close();
   assert.equal(closed, undefined);
@@ -118,7 +125,10 @@ async function objectStyle(sandbox: Sandbox): Promise<void> {
   await using verigator: Verigator = new Verigator('test', 'test', new URL(sandbox.url));
   const created: Service = await verigator.createService('Second', 'second.example.com');
   const service: Service = await Service.get(verigator, created.id);
-  assert.deepEqual(await Service.get(sandbox.api(), created.id), await verigator.getService(created.id));
+  assert.deepEqual(
+    await Service.get(sandbox.api(), created.id),
+    await verigator.getService(created.id),
+  );
   const user: User = await service.registerUser('youremail@example.com', NUMBER);
   const same: User = await service.getUser(user.id, { timeout: 1000 });
   const all: User[] = await service.getUsers();
