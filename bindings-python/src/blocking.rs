@@ -1,4 +1,4 @@
-//! The client that waits on the calling thread, without the GIL, and looks up about every 100 ms
+//! The client that waits on the calling thread, without the GIL, and looks up about every 50 ms
 //! whether Python wants the thread back.
 
 use pyo3::prelude::*;

@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::per_process::PerProcess;
 use crate::started::Started;
 
-/// How soon a waiting call notices that it is to stop.
-const TICK: Duration = Duration::from_millis(100);
+/// How often a waiting call asks whether it is to stop: it stops within twice that.
+const TICK: Duration = Duration::from_millis(50);
 /// Engines that are kept for the next calls. Each holds a few descriptors and its connections.
 const KEPT: usize = 64;
 
@@ -68,7 +68,7 @@ impl Engines {
         }
     }
 
-    /// Runs a job on the calling thread; `tick` is called every 100 ms, and its error abandons the
+    /// Runs a job on the calling thread; `tick` is called every 50 ms, and its error abandons the
     /// job.
     pub(crate) fn run_ticking<T, E>(
         &self,

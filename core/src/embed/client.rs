@@ -32,7 +32,7 @@ impl BlockingClient {
         }
     }
 
-    /// Waits for a call. `tick` runs about every 100 ms; its error abandons the call.
+    /// Waits for a call. `tick` runs about every 50 ms; its error abandons the call.
     pub fn call<E>(
         &self,
         call: Call,

@@ -184,7 +184,11 @@ impl From<reqwest::Error> for Broken {
 
 impl Failure {
     fn from_transport(error: reqwest::Error, may_have_arrived: bool) -> Self {
-        let refused_certificate = is_certificate_failure(&error);
+        let refused_certificate = matches!(
+            cause::<rustls::Error>(&error),
+            Some(rustls::Error::InvalidCertificate(_))
+        );
+        let refused_stream = cause::<h2::Error>(&error).is_some_and(was_not_processed);
         let (kind, message) = if refused_certificate {
             (
                 ErrorKind::Connection,
@@ -206,7 +210,7 @@ impl Failure {
         Self {
             kind,
             message,
-            may_have_arrived: may_have_arrived && !refused_certificate,
+            may_have_arrived: may_have_arrived && !refused_certificate && !refused_stream,
             may_pass: !refused_certificate,
             code: 0,
             source: Some(error),
@@ -225,12 +229,24 @@ impl Failure {
     }
 }
 
-/// TLS errors arrive wrapped in I/O errors, whose payload is not among their sources.
-fn is_certificate_failure(error: &(dyn StdError + 'static)) -> bool {
+/// Whether an HTTP/2 server said that it did nothing with the request: it refused the stream, or is
+/// about to stop and had not begun with it. RFC 9113, section 8.7.
+fn was_not_processed(error: &h2::Error) -> bool {
+    error.is_remote()
+        && match error.reason() {
+            Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+            Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+            _ => false,
+        }
+}
+
+/// What is at the bottom of an error, when it is of this type. TLS errors arrive wrapped in I/O
+/// errors, whose payload is not among their sources.
+fn cause<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> Option<&T> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return matches!(tls, rustls::Error::InvalidCertificate(_));
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         next = match error
             .downcast_ref::<std::io::Error>()
@@ -240,7 +256,7 @@ fn is_certificate_failure(error: &(dyn StdError + 'static)) -> bool {
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 /// Notes when the connection takes the body. That moment, not any error's kind, separates "the
