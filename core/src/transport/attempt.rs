@@ -86,7 +86,7 @@ impl Connections {
             Some(_) => handed_over.load(Ordering::Acquire),
             None => connected,
         };
-        match tokio::time::timeout(limit, self.exchange(outgoing)).await {
+        match tokio::time::timeout(limit, exchange(outgoing, key.is_some())).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Broken::Transport(error))) => {
                 let arrived = may_have_arrived(!error.is_connect());
@@ -133,26 +133,27 @@ impl Connections {
             None => outgoing,
         }
     }
+}
 
-    async fn exchange(&self, outgoing: reqwest::RequestBuilder) -> Result<RawAnswer, Broken> {
-        let mut response = outgoing.send().await?;
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        match read_body(&mut response).await {
-            Ok(body) => Ok(RawAnswer {
-                status,
-                headers,
-                body,
-            }),
-            // A refusal is one whatever its body: the status has said all that counts.
-            Err(_) if !status.is_success() => Ok(RawAnswer {
-                status,
-                headers,
-                body: Bytes::new(),
-            }),
-            Err(broken) => Err(broken),
+async fn exchange(outgoing: reqwest::RequestBuilder, keyed: bool) -> Result<RawAnswer, Broken> {
+    let mut response = outgoing.send().await?;
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let body = match read_body(&mut response).await {
+        Ok(body) => body,
+        Err(broken) if status.is_success() => return Err(broken),
+        // Only the body tells that an earlier attempt with this key is still at work.
+        Err(Broken::Transport(error)) if keyed && status == StatusCode::CONFLICT => {
+            return Err(error.into());
         }
-    }
+        // Any other refusal is one whatever its body: the status has said all that counts.
+        Err(_) => Bytes::new(),
+    };
+    Ok(RawAnswer {
+        status,
+        headers,
+        body,
+    })
 }
 
 async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Broken> {
@@ -242,7 +243,7 @@ fn was_not_processed(error: &h2::Error) -> bool {
 
 /// What is at the bottom of an error, when it is of this type. TLS errors arrive wrapped in I/O
 /// errors, whose payload is not among their sources.
-fn cause<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> Option<&T> {
+fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {

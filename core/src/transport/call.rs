@@ -49,8 +49,8 @@ struct Miss {
     error: Error,
     wait: Option<Duration>,
     status: Option<StatusCode>,
-    /// The server said on this very answer that it honours keys.
-    key_honoured: bool,
+    /// The server says this of the key, and so of all attempts with it.
+    is_about_key: bool,
 }
 
 impl Client {
@@ -152,7 +152,7 @@ impl Client {
                 });
             }
             let in_force = key.is_some() && settings.idempotency_in_force();
-            let earlier_is_unknown = may_have_acted && !miss.key_honoured;
+            let earlier_is_unknown = may_have_acted && !miss.is_about_key;
             may_have_acted |= miss.setback == Setback::Ambiguous;
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = miss.next_wait(request.effect, in_force, attempts - 1, max_retries, left)?;
@@ -202,7 +202,7 @@ impl Miss {
             setback: refusal.setback,
             wait,
             status: Some(refusal.status),
-            key_honoured: key_is_honoured(&raw.headers),
+            is_about_key: refusal.follows_key() && key_is_honoured(&raw.headers),
             error: refusal
                 .into_error()
                 .retry_after_is(wait)
@@ -235,7 +235,7 @@ impl Miss {
             error,
             wait: None,
             status: None,
-            key_honoured: false,
+            is_about_key: false,
         }
     }
 

@@ -49,6 +49,12 @@ impl Refusal {
         self.status == StatusCode::CONFLICT && self.word.as_deref() == Some(IN_PROGRESS)
     }
 
+    /// Whether a server that honours keys has looked at the key by then. Who asks, how long the
+    /// request is and how often requests come is checked before.
+    pub(crate) fn follows_key(&self) -> bool {
+        !matches!(self.status.as_u16(), 401 | 408 | 413 | 425 | 429)
+    }
+
     pub(crate) fn into_error(self) -> Error {
         let outcome = match self.setback {
             Setback::Ambiguous => Outcome::Unknown,

@@ -3,11 +3,14 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
-use verigator::{Api, ErrorKind, Method, Result, blocking};
+use tokio::sync::oneshot;
+use verigator::{Api, ApiBuilder, ErrorKind, Method, Result, blocking};
 use verigator_server::{
     config::Rules,
     sandbox::{self, Sandbox},
@@ -49,6 +52,24 @@ impl Deed {
         Self::TotpRemove,
     ];
 
+    /// Its name in faults and errors.
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            Self::ServicesCreate => "services.create",
+            Self::ServicesGet => "services.get",
+            Self::ServicesDelete => "services.delete",
+            Self::UsersCreate => "users.create",
+            Self::UsersGet => "users.get",
+            Self::UsersGetAll => "users.get_all",
+            Self::UsersDelete => "users.delete",
+            Self::Initiate => "auth.initiate",
+            Self::VerifyWrong | Self::VerifyRight => "auth.verify",
+            Self::TotpEnrol => "totp.enrol",
+            Self::TotpConfirm => "totp.confirm",
+            Self::TotpRemove => "totp.remove",
+        }
+    }
+
     /// Whether doing it twice is the same as doing it once: the first column of the retry table.
     pub(crate) fn is_repeatable(self) -> bool {
         !matches!(
@@ -60,6 +81,14 @@ impl Deed {
                 | Self::VerifyRight
                 | Self::TotpEnrol
                 | Self::TotpConfirm
+        )
+    }
+
+    /// Whether doing it twice sends a second message or uses up a second try: the last column.
+    pub(crate) fn authenticates(self) -> bool {
+        matches!(
+            self,
+            Self::Initiate | Self::VerifyWrong | Self::VerifyRight | Self::TotpConfirm
         )
     }
 
@@ -81,6 +110,36 @@ pub(crate) struct Task {
     token: String,
     /// The right PIN, where there is one.
     pin: String,
+}
+
+impl Task {
+    /// One that no server knows.
+    pub(crate) fn made_up(deed: Deed) -> Self {
+        Self {
+            deed,
+            service: "s-1".to_owned(),
+            user: "u-1".to_owned(),
+            name: "name".to_owned(),
+            number: "+37255555555".to_owned(),
+            token: "123456".to_owned(),
+            pin: String::new(),
+        }
+    }
+
+    /// What a client must make of it when it succeeds; none for an enrolment, whose secret is new.
+    pub(crate) fn success(&self) -> Option<Done> {
+        Some(match self.deed {
+            Deed::ServicesCreate | Deed::UsersCreate => Done::Named(self.name.clone()),
+            Deed::ServicesGet => Done::Named("Shop".to_owned()),
+            Deed::UsersGet => Done::Named("first".to_owned()),
+            Deed::UsersGetAll => Done::Counted(1),
+            Deed::Initiate => Done::Started(Method::Sms),
+            Deed::VerifyWrong => Done::Answered(false),
+            Deed::VerifyRight | Deed::TotpConfirm => Done::Answered(true),
+            Deed::ServicesDelete | Deed::UsersDelete | Deed::TotpRemove => Done::Gone,
+            Deed::TotpEnrol => return None,
+        })
+    }
 }
 
 /// What a client made of a deed.
@@ -124,6 +183,12 @@ impl Stage {
             user: user.id,
             tasks: AtomicUsize::new(0),
         }
+    }
+
+    /// Where the sandbox listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let url = self.sandbox.url();
+        url.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     pub(crate) async fn prepare(&self, deed: Deed) -> Task {
@@ -187,21 +252,6 @@ impl Stage {
             let confirmed = totp.confirm(&task.service, &task.user, &task.token).await;
             assert!(confirmed.unwrap());
         }
-    }
-
-    /// What a client must make of a task that succeeds; none for an enrolment, whose secret is new.
-    pub(crate) fn success(&self, task: &Task) -> Option<Done> {
-        Some(match task.deed {
-            Deed::ServicesCreate | Deed::UsersCreate => Done::Named(task.name.clone()),
-            Deed::ServicesGet => Done::Named("Shop".to_owned()),
-            Deed::UsersGet => Done::Named("first".to_owned()),
-            Deed::UsersGetAll => Done::Counted(1),
-            Deed::Initiate => Done::Started(Method::Sms),
-            Deed::VerifyWrong => Done::Answered(false),
-            Deed::VerifyRight | Deed::TotpConfirm => Done::Answered(true),
-            Deed::ServicesDelete | Deed::UsersDelete | Deed::TotpRemove => Done::Gone,
-            Deed::TotpEnrol => return None,
-        })
     }
 
     /// How many messages went to each number.
@@ -333,10 +383,39 @@ macro_rules! perform {
     }};
 }
 
-pub(crate) async fn awaited(api: &Api, task: &Task) -> Result<Done> {
+/// A client of either kind.
+pub(crate) enum Client {
+    Async(Api),
+    Blocking(blocking::Api),
+}
+
+impl Client {
+    pub(crate) fn of(builder: ApiBuilder, is_blocking: bool) -> Self {
+        if is_blocking {
+            Self::Blocking(builder.build_blocking().unwrap())
+        } else {
+            Self::Async(builder.build().unwrap())
+        }
+    }
+
+    pub(crate) async fn perform(&self, task: &Task) -> Result<Done> {
+        match self {
+            Self::Async(api) => perform_async(api, task).await,
+            Self::Blocking(api) => {
+                // On a thread of an async runtime it would refuse to wait.
+                let (api, task) = (api.clone(), task.clone());
+                let (ready, done) = oneshot::channel();
+                thread::spawn(move || ready.send(perform_blocking(&api, &task)));
+                done.await.unwrap()
+            }
+        }
+    }
+}
+
+async fn perform_async(api: &Api, task: &Task) -> Result<Done> {
     Ok(perform!(api, task, await))
 }
 
-pub(crate) fn blocking(api: &blocking::Api, task: &Task) -> Result<Done> {
+fn perform_blocking(api: &blocking::Api, task: &Task) -> Result<Done> {
     Ok(perform!(api, task))
 }

@@ -7,5 +7,12 @@
     reason = "a test"
 )]
 
+mod deadlines;
 mod deeds;
 mod every_byte;
+mod http_proxies;
+mod kept_connections;
+mod large_answers;
+mod later_answers;
+mod sandbox_faults;
+mod statuses;

@@ -49,10 +49,7 @@ impl Drop for Listening {
     }
 }
 
-async fn accept<S>(
-    listener: TcpListener,
-    serve: impl Fn(TcpStream) -> S,
-) -> io::Result<Infallible>
+async fn accept<S>(listener: TcpListener, serve: impl Fn(TcpStream) -> S) -> io::Result<Infallible>
 where
     S: Future<Output = io::Result<()>> + Send + 'static,
 {

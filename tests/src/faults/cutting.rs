@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -70,31 +70,43 @@ fn once() -> usize {
 /// A TCP proxy on a loopback port in front of a server.
 pub struct CuttingProxy {
     listening: Listening,
-    counts: Arc<Counts>,
+    plan: Arc<Mutex<Arc<Plan>>>,
     hang_up: watch::Sender<()>,
 }
 
+/// What is to happen, and what has happened of it.
 #[derive(Default)]
-struct Counts {
+struct Plan {
+    cut: Option<Cut>,
     connections: AtomicUsize,
-    cut: AtomicUsize,
+    cuts: AtomicUsize,
     to_server: AtomicUsize,
     to_client: AtomicUsize,
+}
+
+impl Plan {
+    fn new(cut: Option<Cut>) -> Arc<Self> {
+        Arc::new(Self {
+            cut,
+            ..Self::default()
+        })
+    }
 }
 
 impl CuttingProxy {
     /// Starts one; without a cut it only counts.
     pub fn start(runtime: &Handle, server: SocketAddr, cut: Option<Cut>) -> io::Result<Self> {
-        let counts = Arc::new(Counts::default());
+        let plan = Arc::new(Mutex::new(Plan::new(cut)));
         let (hang_up, signal) = watch::channel(());
-        let shared = Arc::clone(&counts);
+        let current = Arc::clone(&plan);
         let listening = Listening::start(runtime, move |client| {
-            let before = shared.connections.fetch_add(1, Ordering::AcqRel);
+            let plan = Arc::clone(&current.lock().unwrap_or_else(PoisonError::into_inner));
+            let before = plan.connections.fetch_add(1, Ordering::AcqRel);
             let carried = Carried {
                 client,
                 server,
-                cut: cut.filter(|cut| before < cut.times),
-                counts: Arc::clone(&shared),
+                cut: plan.cut.filter(|cut| before < cut.times),
+                plan,
             };
             let mut signal = signal.clone();
             // The copy would take an earlier signal for a new one.
@@ -103,9 +115,19 @@ impl CuttingProxy {
         })?;
         Ok(Self {
             listening,
-            counts,
+            plan,
             hang_up,
         })
+    }
+
+    /// Begins anew, with another cut and with all counts at 0. Connections that are there stay as
+    /// they are and are counted no more.
+    pub fn set(&self, cut: Option<Cut>) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Plan::new(cut);
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where it listens.
@@ -120,19 +142,20 @@ impl CuttingProxy {
 
     /// How many connections came so far.
     pub fn connections(&self) -> usize {
-        self.counts.connections.load(Ordering::Acquire)
+        self.plan().connections.load(Ordering::Acquire)
     }
 
     /// How many of them were cut.
-    pub fn cut(&self) -> usize {
-        self.counts.cut.load(Ordering::Acquire)
+    pub fn cuts(&self) -> usize {
+        self.plan().cuts.load(Ordering::Acquire)
     }
 
     /// How many bytes passed so far, in all connections.
     pub fn passed(&self, direction: Direction) -> usize {
+        let plan = self.plan();
         let count = match direction {
-            Direction::Request => &self.counts.to_server,
-            Direction::Answer => &self.counts.to_client,
+            Direction::Request => &plan.to_server,
+            Direction::Answer => &plan.to_client,
         };
         count.load(Ordering::Acquire)
     }
@@ -148,7 +171,7 @@ struct Carried {
     client: TcpStream,
     server: SocketAddr,
     cut: Option<Cut>,
-    counts: Arc<Counts>,
+    plan: Arc<Plan>,
 }
 
 /// Why carrying ended early.
@@ -166,7 +189,7 @@ impl From<io::Error> for Stop {
 impl Carried {
     async fn until(mut self, mut hang_up: watch::Receiver<()>) -> io::Result<()> {
         if let Some(how) = self.limit(Direction::Request).cut_at_once() {
-            self.counts.cut.fetch_add(1, Ordering::AcqRel);
+            self.plan.cuts.fetch_add(1, Ordering::AcqRel);
             return end(self.client, None, how).await;
         }
         let mut server = TcpStream::connect(self.server).await?;
@@ -179,7 +202,7 @@ impl Carried {
             Ok(()) => Ok(()),
             Err(Stop::Broken(error)) => Err(error),
             Err(Stop::Cut(how)) => {
-                self.counts.cut.fetch_add(1, Ordering::AcqRel);
+                self.plan.cuts.fetch_add(1, Ordering::AcqRel);
                 end(self.client, Some(server), how).await
             }
         }
@@ -192,8 +215,8 @@ impl Carried {
         let (from_client, to_client) = self.client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
-            requests.pass(from_client, to_server, &self.counts.to_server),
-            answers.pass(from_server, to_client, &self.counts.to_client),
+            requests.pass(from_client, to_server, &self.plan.to_server),
+            answers.pass(from_server, to_client, &self.plan.to_client),
         )?;
         Ok(())
     }
@@ -226,8 +249,10 @@ impl Limit {
                 return Ok(to.shutdown().await?);
             }
             let allowed = self.0.map_or(read, |(left, _)| left.min(read));
-            to.write_all(buffer.get(..allowed).unwrap_or_default()).await?;
+            // Counted first: whoever gets the last byte may ask at once.
             passed.fetch_add(allowed, Ordering::AcqRel);
+            to.write_all(buffer.get(..allowed).unwrap_or_default())
+                .await?;
             if let Some((left, how)) = &mut self.0 {
                 *left -= allowed;
                 if *left == 0 {
