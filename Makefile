@@ -1,6 +1,7 @@
 # make demo   a server, and a login from Python, Node and Rust in turn
 # make test   every test in every language
 # make lint   format, lint and type checks
+# make fuzz   any bytes at all as a server's answer, for FUZZ_SECONDS (30); needs a C++ compiler
 #
 # Needs Rust, Python 3.10+ and Node 20+; everything else is installed into this folder.
 
@@ -8,7 +9,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint python node clean
+FUZZ_SECONDS ?= 30
+
+.PHONY: demo test lint fuzz python node clean
 
 demo: python node
 	PYTHON=$(BIN)/python examples/demo.sh
@@ -24,6 +27,16 @@ lint: python node
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	npm run --silent check
+
+# Without a sanitizer, stable Rust and no unsafe code need no other toolchain.
+fuzz: target/tools/bin/cargo-fuzz
+	mkdir -p core/fuzz/corpus/answers
+	cd core && RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/target/tools/bin:$$PATH" \
+	  cargo fuzz run --sanitizer none answers fuzz/corpus/answers fuzz/seeds/answers -- \
+	  -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
+
+target/tools/bin/cargo-fuzz:
+	cargo install --quiet --locked --root target/tools cargo-fuzz@0.13.2
 
 # The extensions are built in the development profile: it shares its dependencies with the tests.
 python: $(VENV)/installed

@@ -127,7 +127,7 @@ impl Auth {
             path::auth(service_id, user_id),
             &Attempt { token, method },
         )?;
-        let answer = self.client.call(request).await?;
+        let answer = self.client.call(request.confides(token)).await?;
         let verification: Verification = answer.json()?;
         if verification.verified {
             started.forget(service_id, user_id);

@@ -333,6 +333,11 @@ impl Settings {
             .finish_non_exhaustive()
     }
 
+    /// Whether a text repeats the credentials. A password by itself is any word.
+    pub(crate) fn is_betrayed_by(&self, text: &str) -> bool {
+        str::from_utf8(self.auth.as_bytes()).is_ok_and(|credentials| text.contains(credentials))
+    }
+
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>> {
         if let Some(ready) = self.tls.get() {
             return Ok(ready.clone());

@@ -61,4 +61,7 @@ pub use error::{Error, ErrorKind, Outcome, Result};
 pub use models::{Enrolment, Method, Service, User, Verification, VerificationStatus};
 pub use services::Services;
 pub use totp::Totp;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use transport::made_up;
 pub use users::Users;

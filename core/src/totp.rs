@@ -45,6 +45,7 @@ impl Totp {
         let path = path::totp(service_id, user_id);
         let body = FirstCode { token };
         let request = Request::put("totp.confirm", Effect::Authenticates, path, &body)?;
+        let request = request.confides(token);
         let confirmation: Confirmation = self.client.call(request).await?.json()?;
         Ok(confirmation.confirmed)
     }

@@ -41,6 +41,7 @@ impl Users {
             path::users(service_id),
             &body,
         )?;
+        let request = request.confides(number);
         self.client.call(request).await?.json()
     }
 

@@ -9,3 +9,8 @@ pub mod faults;
 pub mod peer;
 pub mod servers;
 pub mod vector;
+
+/// The Rust quickstart of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use verigator_server::sandbox::Sandbox;
-use verigator_tests::{peer::Peer, servers, vector};
+use verigator_tests::{faults::Services, peer::Peer, servers, vector};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let cases = match std::env::args_os().nth(1) {
@@ -20,12 +20,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peer = Peer::start(&cases)?;
     let documents = servers::documents().start_blocking()?;
     let old_clients = servers::old_clients().start_blocking()?;
-    let places = json!({
+    let faults = Services::start()?;
+    let mut places = json!({
         "url": peer.url(),
         "closed_url": peer.closed_url(),
         "documents": place(&documents),
         "old_clients": place(&old_clients),
     });
+    if let (Some(places), Value::Object(more)) = (places.as_object_mut(), faults.places()) {
+        places.extend(more);
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{places}")?;
     out.flush()?;

@@ -30,11 +30,13 @@ pub(crate) struct Connections {
     pub(crate) settings: Arc<Settings>,
 }
 
-/// An answer that arrived whole.
+/// An answer that says what became of the request.
 pub(crate) struct RawAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Of a refusal; it is empty then, as one that was too large is.
+    pub(crate) body_was_cut: bool,
 }
 
 /// An attempt without a whole answer.
@@ -86,7 +88,7 @@ impl Connections {
             Some(_) => handed_over.load(Ordering::Acquire),
             None => connected,
         };
-        match tokio::time::timeout(limit, exchange(outgoing, key.is_some())).await {
+        match tokio::time::timeout(limit, exchange(outgoing)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Broken::Transport(error))) => {
                 let arrived = may_have_arrived(!error.is_connect());
@@ -135,24 +137,21 @@ impl Connections {
     }
 }
 
-async fn exchange(outgoing: reqwest::RequestBuilder, keyed: bool) -> Result<RawAnswer, Broken> {
+async fn exchange(outgoing: reqwest::RequestBuilder) -> Result<RawAnswer, Broken> {
     let mut response = outgoing.send().await?;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    let body = match read_body(&mut response).await {
-        Ok(body) => body,
+    let (body, body_was_cut) = match read_body(&mut response).await {
+        Ok(body) => (body, false),
         Err(broken) if status.is_success() => return Err(broken),
-        // Only the body tells that an earlier attempt with this key is still at work.
-        Err(Broken::Transport(error)) if keyed && status == StatusCode::CONFLICT => {
-            return Err(error.into());
-        }
-        // Any other refusal is one whatever its body: the status has said all that counts.
-        Err(_) => Bytes::new(),
+        // A refusal is one whatever its body: its status says what it is.
+        Err(broken) => (Bytes::new(), matches!(broken, Broken::Transport(_))),
     };
     Ok(RawAnswer {
         status,
         headers,
         body,
+        body_was_cut,
     })
 }
 

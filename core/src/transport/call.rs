@@ -44,7 +44,7 @@ pub(crate) struct Answer {
 }
 
 /// One attempt that did not succeed, with everything the next step depends on.
-struct Miss {
+pub(super) struct Miss {
     setback: Setback,
     error: Error,
     wait: Option<Duration>,
@@ -123,7 +123,9 @@ impl Client {
                             raw,
                         });
                     }
-                    Miss::refused(&raw)
+                    Miss::refused(&raw, key.is_some(), |text| {
+                        settings.is_betrayed_by(text) || request.is_betrayed_by(text)
+                    })
                 }
                 Err(failure) => {
                     debug!(
@@ -144,6 +146,7 @@ impl Client {
                     status: StatusCode::ACCEPTED,
                     headers: HeaderMap::new(),
                     body: bytes::Bytes::new(),
+                    body_was_cut: false,
                 };
                 return Ok(Answer {
                     operation: request.operation,
@@ -195,9 +198,9 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 impl Miss {
     #[expect(clippy::disallowed_methods, reason = "Retry-After may be a date")]
-    fn refused(raw: &RawAnswer) -> Self {
+    pub(super) fn refused(raw: &RawAnswer, keyed: bool, is_secret: impl Fn(&str) -> bool) -> Self {
         let wait = retry_after(&raw.headers, SystemTime::now());
-        let refusal = Refusal::read(raw, wait);
+        let refusal = Refusal::read(raw, wait, keyed, is_secret);
         Self {
             setback: refusal.setback,
             wait,
@@ -263,7 +266,7 @@ impl Miss {
         Ok((wait < left).then_some(wait))
     }
 
-    fn into_error(self, effect: Effect, attempts: u32) -> Error {
+    pub(super) fn into_error(self, effect: Effect, attempts: u32) -> Error {
         let declined = self.setback == Setback::Declined || self.wait.is_some();
         let safe = match (self.setback, self.error.outcome()) {
             (Setback::NotSent, Outcome::NotSent) => true,
@@ -277,21 +280,27 @@ impl Miss {
 }
 
 impl Answer {
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of(operation: &'static str, raw: RawAnswer) -> Self {
+        Self {
+            operation,
+            attempts: 1,
+            raw,
+        }
+    }
+
     /// The body, which must be a JSON object of this form.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        // Where the parser skips a text it would also skip what is not UTF-8, and so no JSON.
+        let text = str::from_utf8(&self.raw.body).unwrap_or_default();
         // A list would do for a struct with as many fields; the contract has only objects.
-        let starts = self
-            .raw
-            .body
-            .iter()
-            .find(|byte| !byte.is_ascii_whitespace());
-        if starts != Some(&b'{') {
+        if !text.trim_ascii_start().starts_with('{') {
             return Err(self.error(
                 ErrorKind::InvalidResponse,
                 "the answer is not a JSON object",
             ));
         }
-        serde_json::from_slice(&self.raw.body).map_err(|error| {
+        serde_json::from_str(text).map_err(|error| {
             // The text of a data error can quote the body, so only its place is kept.
             let message = format!(
                 "the answer is not what {} returns (line {}, column {})",

@@ -3,6 +3,8 @@
 
 mod attempt;
 mod call;
+#[cfg(any(test, fuzzing))]
+pub mod made_up;
 pub(crate) mod path;
 mod request;
 mod retry;

@@ -1,10 +1,14 @@
 //! What is to be sent, before any attempt at sending it.
 
 use http::Method;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::secret::SecretBody;
+
+/// Fewer are in any text by chance.
+const TELLING_DIGITS: usize = 4;
 
 /// What sending the request twice would do. The columns of the retry table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub(crate) struct Request {
     /// Begins with a slash; ids in it are encoded.
     pub(crate) path: String,
     pub(crate) body: Option<SecretBody>,
+    /// A token or a phone number, which nobody but the server may learn.
+    confided: Option<SecretString>,
 }
 
 impl Request {
@@ -44,6 +50,7 @@ impl Request {
             method,
             path,
             body: None,
+            confided: None,
         })
     }
 
@@ -81,6 +88,50 @@ impl Request {
             method,
             path,
             body: Some(SecretBody::new(text)),
+            confided: None,
         })
+    }
+
+    /// Says which part of the body is a secret: a server's words that repeat it go no further.
+    pub(crate) fn confides(mut self, secret: &str) -> Self {
+        self.confided = Some(secret.into());
+        self
+    }
+
+    /// Whether a text repeats what was confided, as it stands or as the same digits.
+    pub(crate) fn is_betrayed_by(&self, text: &str) -> bool {
+        let Some(secret) = &self.confided else {
+            return false;
+        };
+        let secret = secret.expose_secret();
+        let digits = digits(secret);
+        (!secret.is_empty() && text.contains(secret))
+            || (digits.len() >= TELLING_DIGITS && self::digits(text).contains(&digits))
+    }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confiding(secret: &str) -> Request {
+        let path = Ok("/".to_owned());
+        let request = Request::put("auth.verify", Effect::Authenticates, path, &());
+        request.unwrap().confides(secret)
+    }
+
+    #[test]
+    fn a_secret_is_known_again() {
+        let request = confiding("+372 5555-5555");
+        assert!(request.is_betrayed_by("no SMS to +372 5555-5555"));
+        assert!(request.is_betrayed_by("no SMS to +37255555555"));
+        assert!(!request.is_betrayed_by("no SMS to +372•••••55"));
+        assert!(confiding("123456").is_betrayed_by("{\"token\":\"123456\"}"));
+        assert!(!confiding("12").is_betrayed_by("try again in 1 or 2 minutes"));
+        assert!(!confiding("").is_betrayed_by("token is missing"));
     }
 }

@@ -24,15 +24,26 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn read(answer: &RawAnswer, retry_after: Option<Duration>) -> Self {
+    /// The server's words are left out when they are a secret, or hold one.
+    pub(crate) fn read(
+        answer: &RawAnswer,
+        retry_after: Option<Duration>,
+        keyed: bool,
+        is_secret: impl Fn(&str) -> bool,
+    ) -> Self {
         let body: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
         // Each by itself: a server that numbers its codes still has a message for people.
-        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name| {
+            let text = body.get(name).and_then(Value::as_str);
+            text.filter(|it| !is_secret(it)).map(str::to_owned)
+        };
         let (message, word) = (text("message"), text("code"));
         let setback = match answer.status.as_u16() {
             408 | 425 | 429 => Setback::Declined,
             503 if retry_after.is_some() => Setback::Declined,
             409 if word.as_deref() == Some(IN_PROGRESS) => Setback::Declined,
+            // Only the body would tell whether an earlier attempt with this key is still at work.
+            409 if keyed && answer.body_was_cut => Setback::Ambiguous,
             500..=599 => Setback::Ambiguous,
             _ => Setback::Final,
         };

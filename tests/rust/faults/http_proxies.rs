@@ -1,11 +1,11 @@
 //! Proxies: the one that an option names, and those that the environment names.
 
 use std::{
-    env,
+    net::{Ipv4Addr, SocketAddr},
     process::{Command, Output},
 };
 
-use tokio::runtime::Handle;
+use tokio::{net::TcpSocket, runtime::Handle};
 use verigator::{Api, ApiBuilder, ErrorKind, Idempotency, Method, Outcome};
 use verigator_tests::faults::ForwardingProxy;
 
@@ -24,8 +24,8 @@ fn far() -> ApiBuilder {
         .idempotency(Idempotency::Off)
 }
 
-fn option(proxy: &ForwardingProxy) -> String {
-    format!("http://dave:{PASSWORD}@{}", proxy.address())
+fn option(proxy: SocketAddr) -> String {
+    format!("http://dave:{PASSWORD}@{proxy}")
 }
 
 /// Nothing that prints holds the proxy's password.
@@ -39,7 +39,7 @@ async fn the_option_names_a_proxy_for_everything() {
     let stage = Stage::set().await;
     let server = Some(stage.address());
     let proxy = ForwardingProxy::start(&Handle::current(), server).unwrap();
-    let builder = far().proxy(option(&proxy));
+    let builder = far().proxy(option(proxy.address()));
     assert_silent(&format!("{builder:?}"));
     let api = builder.clone().build().unwrap();
     assert_silent(&format!("{api:?}"));
@@ -55,7 +55,7 @@ async fn the_option_names_a_proxy_for_everything() {
     assert_eq!(asked[0].credentials.as_deref(), Some(BASIC));
 
     // Also for this machine: it was asked for by name.
-    let near = stage.sandbox.api_builder().proxy(option(&proxy));
+    let near = stage.sandbox.api_builder().proxy(option(proxy.address()));
     near.build()
         .unwrap()
         .services
@@ -65,7 +65,7 @@ async fn the_option_names_a_proxy_for_everything() {
     assert_eq!(proxy.asked().len(), asked.len() + 1);
 
     let refusing = ForwardingProxy::start(&Handle::current(), None).unwrap();
-    let api = far().proxy(option(&refusing)).build().unwrap();
+    let api = far().proxy(option(refusing.address())).build().unwrap();
     let error = api.services.create("a.example", "A").await.unwrap_err();
     assert_eq!((error.code(), error.attempts()), (502, 1));
     assert_eq!(
@@ -78,9 +78,10 @@ async fn the_option_names_a_proxy_for_everything() {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_there_was_sent_nothing() {
-    let gone = ForwardingProxy::start(&Handle::current(), None).unwrap();
-    let option = option(&gone);
-    drop(gone);
+    // Bound, so that nobody else gets the port; it never listens.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let option = option(closed.local_addr().unwrap());
     let everywhere = [
         ENDPOINT,
         "https://verigator.invalid",
@@ -108,25 +109,18 @@ async fn a_proxy_that_is_not_there_was_sent_nothing() {
     }
 }
 
-/// Runs a test of this program in a process with these variables.
-async fn elsewhere(test: &'static str, variables: Vec<(&'static str, String)>) -> Output {
+/// Asks from a process with these variables.
+async fn elsewhere(whom: &'static str, variables: Vec<(&'static str, String)>) -> Output {
     let run = move || {
-        let mut program = Command::new(env::current_exe().unwrap());
-        program.args(["--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-        program.arg(format!("http_proxies::{test}"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_verigator-ask"));
+        program.arg(whom);
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
             program.env_remove(name).env_remove(name.to_lowercase());
         }
         program.env_remove("REQUEST_METHOD");
         program.envs(variables).output().unwrap()
     };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        said.contains("1 passed") || said.contains("1 failed"),
-        "{said}"
-    );
-    output
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 #[tokio::test]
@@ -142,7 +136,7 @@ async fn the_environment_is_heard_by_those_who_ask_it() {
         let proxy = ForwardingProxy::start(&Handle::current(), server).unwrap();
         let variables = |more: &[(&'static str, &str)]| {
             let mut variables = vec![
-                (name, option(&proxy)),
+                (name, option(proxy.address())),
                 ("VERIGATOR_USERNAME", "test".to_owned()),
                 ("VERIGATOR_PASSWORD", "test".to_owned()),
                 ("VERIGATOR_ENDPOINT", endpoint.to_owned()),
@@ -154,7 +148,7 @@ async fn the_environment_is_heard_by_those_who_ask_it() {
             variables.extend(more);
             variables
         };
-        let heard = elsewhere("asks_the_environment", variables(&[])).await;
+        let heard = elsewhere("environment", variables(&[])).await;
         let shown = format!("{name}: {heard:?}");
         let asked = proxy.asked();
         assert!(!asked.is_empty(), "{shown}");
@@ -168,49 +162,12 @@ async fn the_environment_is_heard_by_those_who_ask_it() {
         assert_eq!(heard.status.success(), is_plain, "{shown}");
         assert_silent(&shown);
 
-        for test in ["asks_nobody", "asks_the_environment"] {
-            let spared = if test == "asks_nobody" {
-                ""
-            } else {
-                "verigator.invalid"
-            };
-            let output = elsewhere(test, variables(&[("NO_PROXY", spared)])).await;
+        // A builder does not ask the environment, and the environment can say to ask nobody.
+        for (whom, spared) in [("builder", ""), ("environment", "verigator.invalid")] {
+            let output = elsewhere(whom, variables(&[("NO_PROXY", spared)])).await;
             assert!(!output.status.success(), "nobody finds it: {output:?}");
             assert_silent(&format!("{output:?}"));
         }
         assert_eq!(proxy.asked().len(), asked.len(), "{name}");
     }
-}
-
-#[tokio::test]
-#[ignore = "run by another test, with the environment it needs"]
-async fn asks_the_environment() {
-    let builder = ApiBuilder::new()
-        .allow_insecure_http(true)
-        .max_retries(0)
-        .fill_from_env()
-        .unwrap();
-    println!("{builder:?}");
-    // No proxy reaches this machine's own loopback.
-    let near = builder.clone().endpoint(env::var("NEAR").unwrap());
-    let near = near.build().unwrap();
-    let error = near.services.get("none").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NoSuchResource, "{error:?}");
-    let error = builder
-        .build()
-        .unwrap()
-        .services
-        .get("none")
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NoSuchResource, "{error:?}");
-}
-
-#[tokio::test]
-#[ignore = "run by another test, with the environment it needs"]
-async fn asks_nobody() {
-    let endpoint = env::var("VERIGATOR_ENDPOINT").unwrap();
-    let api = far().endpoint(endpoint).max_retries(0).build().unwrap();
-    let error = api.services.get("none").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NoSuchResource, "{error:?}");
 }

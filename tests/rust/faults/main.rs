@@ -15,4 +15,5 @@ mod kept_connections;
 mod large_answers;
 mod later_answers;
 mod sandbox_faults;
+mod services;
 mod statuses;

@@ -9,11 +9,13 @@ mod counting;
 mod cutting;
 mod forwarding;
 mod listening;
+mod services;
 mod tls;
 
 pub use self::{
     counting::{CountingServer, Seen},
     cutting::{Cut, CuttingProxy, Direction, How},
     forwarding::{Asked, ForwardingProxy},
+    services::Services,
     tls::{Authority, Identity, Protocol, TlsFront},
 };
