@@ -55,6 +55,14 @@ function count(value) {
   return value;
 }
 
+/** @type {Check<number>} */
+function countFromOne(value) {
+  if (value === 0) {
+    throw new Refused('must be a whole number, 1 or more');
+  }
+  return count(value);
+}
+
 /** @type {Check<boolean>} */
 function flag(value) {
   if (typeof value !== 'boolean') {
@@ -164,6 +172,7 @@ module.exports = {
   address,
   certificates,
   count,
+  countFromOne,
   duration,
   durationOrZero,
   flag,

@@ -21,7 +21,7 @@ const FAULT = {
   status: check.count,
   drop: check.text,
   delay: check.durationOrZero,
-  count: check.count,
+  count: check.countFromOne,
   operation: check.text,
 };
 

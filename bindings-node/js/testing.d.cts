@@ -57,7 +57,7 @@ export interface Fault {
   drop?: 'after_request' | 'before_answer' | undefined;
   /** Waits so many milliseconds before anything else. */
   delay?: number | undefined;
-  /** How many requests it meets. Default 1. */
+  /** How many requests it meets, 1 or more. Default 1. */
   count?: number | undefined;
   /** Meets requests of this operation only. Default: of any. */
   operation?: Operation | undefined;

@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 
 import * as verigator from 'verigator';
 
+import { CALLS } from './support/calls.mjs';
 import { startPeer } from './support/peer.mjs';
 
 const folder = new URL('../contract/', import.meta.url);
@@ -18,25 +19,6 @@ const OPTIONS = {
   max_retries: ['maxRetries'],
   idempotency: ['idempotency'],
   app_info: ['appInfo'],
-};
-
-const CALLS = {
-  'services.create': (api, a, o) => api.services.create(a.domain, a.name, o),
-  'services.get': (api, a, o) => api.services.get(a.id, o),
-  'services.delete': (api, a, o) => api.services.delete(a.id, o),
-  'users.create': (api, a, o) => api.users.create(a.service_id, a.number, a.username, o),
-  'users.get': (api, a, o) => api.users.get(a.service_id, a.id, o),
-  'users.get_all': (api, a, o) => api.users.getAll(a.service_id, o),
-  'users.delete': (api, a, o) => api.users.delete(a.service_id, a.id, o),
-  'auth.initiate': (api, a, o) => api.auth.initiate(a.service_id, a.user_id, a.method, o),
-  'auth.verify': (api, a, o) => api.auth.verify(a.service_id, a.user_id, a.token, o),
-  'auth.verify_detailed': (api, a, o) =>
-    api.auth.verifyDetailed(a.service_id, a.user_id, a.token, o),
-  'auth.verify_or_raise': (api, a, o) =>
-    api.auth.verifyOrThrow(a.service_id, a.user_id, a.token, o),
-  'totp.enrol': (api, a, o) => api.totp.enrol(a.service_id, a.user_id, o),
-  'totp.confirm': (api, a, o) => api.totp.confirm(a.service_id, a.user_id, a.token, o),
-  'totp.remove': (api, a, o) => api.totp.remove(a.service_id, a.user_id, o),
 };
 
 function optionsOf(said = {}) {

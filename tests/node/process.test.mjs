@@ -4,30 +4,35 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-import { run } from './support/program.mjs';
+import { quickly, run } from './support/program.mjs';
+import { answerJson, startScripted, SUCCESS } from './support/scripted.mjs';
 import { startSilent } from './support/silent.mjs';
 
 let silent;
+let server;
 
 before(async () => {
   silent = await startSilent();
+  server = await startScripted((request, response) => {
+    const [, status] = request.url.split('/');
+    if (status === '200') answerJson(response, ...SUCCESS['services.get']);
+    else answerJson(response, Number(status), {});
+  });
 });
-after(() => silent.stop());
+after(() => Promise.all([silent.stop(), server.stop()]));
 
 /** Ended by itself, without a word of complaint. */
 function clean({ code, signal, stderr }, expected = 0) {
   assert.deepEqual({ code, signal, stderr }, { code: expected, signal: null, stderr: '' });
 }
 
-/** Runs it until it ends cleanly and quickly: a machine may be busy once, a client is not thrice. */
-async function quick(text) {
-  for (let round = 1; ; round += 1) {
+/** Runs it until it ends cleanly and quickly. */
+const quick = (text) =>
+  quickly(async () => {
     const ended = await run(text);
     clean(ended);
-    if (ended.lingered < 200) return ended;
-    assert.ok(round < 3, `it lived on for ${ended.lingered} ms`);
-  }
-}
+    return ended;
+  });
 
 describe('a process', { timeout: 120_000 }, () => {
   it('ends with an idle client, within 200 ms of its last line', async () => {
@@ -41,6 +46,27 @@ describe('a process', { timeout: 120_000 }, () => {
       console.log('done');`);
     assert.equal(ended.stdout, 'done\n');
   });
+
+  for (const [name, endpoint, said, id = 's'] of [
+    ['succeeded', () => `${server.url}/200`, 'Service'],
+    ['was refused', () => `${server.url}/404`, '404'],
+    ['was repeated', () => `${server.url}/503`, '503'],
+    ['found nobody', () => 'http://127.0.0.1:1', '0'],
+    ['was too late', () => silent.url, '0'],
+    ['was invalid', () => server.url, '0', ''],
+  ]) {
+    it(`ends within 200 ms of a last call that ${name}`, async () => {
+      const ended = await quick(`
+        import { Api } from 'verigator';
+        const idle = { poolIdleTimeout: 60_000, timeout: 300, maxRetries: 1 };
+        const api = new Api('user', 'pass', '${endpoint()}', idle);
+        await api.services.get('${id}').then(
+          (service) => console.log(service.constructor.name),
+          (error) => console.log(error.status),
+        );`);
+      assert.equal(ended.stdout, `${said}\n`);
+    });
+  }
 
   it('ends at once when the package is only loaded, which starts no thread', async () => {
     const ended = await quick(`
@@ -93,9 +119,10 @@ describe('a process', { timeout: 120_000 }, () => {
 
   it('is not kept alive by a sandbox', async () => {
     const ended = await quick(`
+      import { get } from 'node:http';
       import { Sandbox } from 'verigator/testing';
-      await fetch((await Sandbox.start()).url);
-      console.log('done');`);
+      const { url } = await Sandbox.start();
+      get(url, { agent: false }, (answer) => answer.resume().on('end', () => console.log('done')));`);
   });
 
   it('may exit with calls in flight', async () => {

@@ -13,6 +13,7 @@ import {
 } from 'verigator';
 import { Message, Sandbox } from 'verigator/testing';
 
+import { CALLS, GIVEN, OPERATIONS } from './support/calls.mjs';
 import { run } from './support/program.mjs';
 
 const NUMBER = '+37255555555';
@@ -136,6 +137,126 @@ describe('authenticator codes', () => {
   });
 });
 
+/** How a shop sends a PIN: what the faults of the sandbox are there to test. */
+async function sendPin(client, service, user) {
+  try {
+    await client.auth.initiate(service.id, user.id, 'sms');
+    return 'sent';
+  } catch (error) {
+    if (!(error instanceof VerigatorError)) throw error;
+    if (error.safeToRetry) return 'try again later';
+    return error.outcome === 'unknown' ? 'may have been sent' : 'not sent';
+  }
+}
+
+/** For each fault at the same time, a sandbox of its own. */
+function meetEach(faults, meet) {
+  return Promise.all(
+    faults.map(async (fault, n) => {
+      const sandbox = await Sandbox.start();
+      const service = await sandbox.api().services.create('example.com', 'Example');
+      const user = await service.registerUser('john', NUMBER);
+      await meet(fault, { sandbox, service, user, n, shown: inspect(fault) });
+      await sandbox.stop();
+    }),
+  );
+}
+
+describe('a fault while a PIN is sent', { concurrency: true }, () => {
+  const initiate = { operation: 'auth.initiate' };
+
+  it('is told apart by a client without keys', () =>
+    meetEach(
+      [
+        [{ status: 429 }, 'try again later', 0],
+        [{ status: 425 }, 'try again later', 0],
+        [{ status: 408 }, 'try again later', 0],
+        [{ status: 500 }, 'may have been sent', 0],
+        [{ status: 502 }, 'may have been sent', 0],
+        [{ status: 503 }, 'may have been sent', 0],
+        [{ status: 403 }, 'not sent', 0],
+        [{ drop: 'after_request' }, 'may have been sent', 0],
+        [{ drop: 'before_answer' }, 'may have been sent', 1],
+      ],
+      async ([fault, said, messages], { sandbox, service, user, shown }) => {
+        const client = sandbox.api({ idempotency: 'off' });
+        await sandbox.failNext({ ...fault, ...initiate });
+        assert.equal(await sendPin(client, service, user), said, shown);
+        assert.equal((await sandbox.messages()).length, messages, shown);
+        // The user comes back for another, a while later.
+        await sandbox.advance(31_000);
+        assert.equal(await sendPin(client, service, user), 'sent', shown);
+        const pin = await sandbox.lastPin(NUMBER);
+        assert.equal((await user.verifyPin(pin)).isVerified(), true, shown);
+      },
+    ));
+
+  it('is ridden out by a client with keys: one message, whatever happens', () =>
+    meetEach(
+      [
+        ...[429, 425, 408, 500, 502, 503].map((status) => ({ status })),
+        { status: 500, count: 2 },
+        { drop: 'after_request' },
+        { drop: 'before_answer' },
+        { drop: 'before_answer', count: 2 },
+        { delay: 1500 },
+        { delay: 50, drop: 'before_answer' },
+      ].flatMap((fault) => [
+        { fault, idempotency: 'on' },
+        { fault, idempotency: 'auto' },
+      ]),
+      async ({ fault, idempotency }, { sandbox, service, user, shown }) => {
+        const client = sandbox.api({ idempotency, timeout: 1000 });
+        // Automatic is on as soon as the server has said that it honours them.
+        await client.services.get(service.id);
+        await sandbox.failNext({ ...fault, ...initiate });
+        assert.equal(await sendPin(client, service, user), 'sent', shown);
+        assert.equal((await sandbox.messages()).length, 1, shown);
+      },
+    ));
+
+  it('three times is too often', () =>
+    meetEach([{ status: 500 }, { drop: 'before_answer' }], async (fault, its) => {
+      const { sandbox, service, user, shown } = its;
+      const client = sandbox.api({ idempotency: 'on' });
+      await sandbox.failNext({ ...fault, ...initiate, count: 3 });
+      await assert.rejects(client.auth.initiate(service.id, user.id, 'sms'), (error) => {
+        assert.deepEqual([error.outcome, error.attempts], ['unknown', 3], shown);
+        return true;
+      });
+      assert.equal((await sandbox.messages()).length, fault.drop ? 1 : 0, shown);
+    }));
+});
+
+describe('a fault while a PIN is checked', () => {
+  const points = [
+    { drop: 'before_answer', isSpent: true },
+    { drop: 'after_request', isSpent: false },
+  ];
+
+  it('is ridden out by a client with keys, and the PIN counts once', () =>
+    meetEach(points, async ({ drop }, { sandbox, service, user }) => {
+      await user.authenticateUsingSMS();
+      const pin = await sandbox.lastPin(NUMBER);
+      const client = sandbox.api({ idempotency: 'on' });
+      await sandbox.failNext({ drop, operation: 'auth.verify' });
+      assert.equal(await client.auth.verify(service.id, user.id, pin), true, drop);
+      await assert.rejects(client.auth.verify(service.id, user.id, pin), NoSuchResourceError);
+    }));
+
+  it('is unknown to a client without keys', () =>
+    meetEach(points, async ({ drop, isSpent }, { sandbox, service, user }) => {
+      await user.authenticateUsingSMS();
+      const pin = await sandbox.lastPin(NUMBER);
+      const client = sandbox.api({ idempotency: 'off' });
+      await sandbox.failNext({ drop, operation: 'auth.verify' });
+      const told = { name: 'VerigatorConnectionError', outcome: 'unknown', safeToRetry: false };
+      await assert.rejects(client.auth.verify(service.id, user.id, pin), told);
+      const [again] = await Promise.allSettled([client.auth.verify(service.id, user.id, pin)]);
+      assert.equal(again.value ?? again.reason.name, isSpent ? 'NoSuchResourceError' : true, drop);
+    }));
+});
+
 describe('faults', () => {
   it('are statuses, so many times', async () => {
     await sandbox.failNext({ status: 503, count: 2 });
@@ -162,6 +283,26 @@ describe('faults', () => {
     assert.ok(performance.now() - began >= 149);
   });
 
+  it('meet the operation that they are for, and no other', async () => {
+    for (const operation of OPERATIONS) {
+      await sandbox.failNext({ status: 418, operation });
+      for (const [name, call] of Object.entries(CALLS).filter(([name]) => name !== operation)) {
+        if (!OPERATIONS.includes(name)) continue;
+        const [{ reason }] = await Promise.allSettled([call(api, GIVEN)]);
+        assert.notEqual(reason?.status, 418, `${name} met the fault of ${operation}`);
+      }
+      await assert.rejects(CALLS[operation](api, GIVEN), { status: 418, operation });
+    }
+  });
+
+  it('wait in the order in which they were set', async () => {
+    for (const status of [503, 429, 409]) await sandbox.failNext({ status });
+    for (const status of [503, 429, 409]) {
+      await assert.rejects(api.services.get(service.id), { status });
+    }
+    await api.services.get(service.id);
+  });
+
   it('that could never happen are refused', async () => {
     for (const fault of [
       undefined,
@@ -174,6 +315,8 @@ describe('faults', () => {
       { delay: -1 },
       { status: 503, operation: 'auth' },
       { status: 503, times: 2 },
+      { status: 503, count: 0 },
+      { status: 503, count: 1.5 },
     ]) {
       await assert.rejects(sandbox.failNext(fault), (error) => {
         assert.ok(error instanceof InvalidArgumentError && error instanceof VerigatorError);

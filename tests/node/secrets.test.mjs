@@ -1,12 +1,18 @@
 // Passwords, PINs, phone numbers and usernames: searched for in everything that a program may print.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { format, inspect } from 'node:util';
 
-import { Api, Verigator } from 'verigator';
+import * as verigator from 'verigator';
 import { Sandbox } from 'verigator/testing';
 
-import { run } from './support/program.mjs';
+import { CALLS } from './support/calls.mjs';
+import { run, runProgram } from './support/program.mjs';
+import { answerJson, operationOf, startScripted, SUCCESS } from './support/scripted.mjs';
+import { startSilent } from './support/silent.mjs';
+
+const { Api, Verigator } = verigator;
 
 const PASSWORD = 'hunter2-never-shown';
 const USERNAME = 'account-never-shown';
@@ -22,6 +28,71 @@ function search(text, secrets) {
     assert.equal(at, -1, `a secret is shown: …${text.slice(Math.max(at - 100, 0), at)}`);
   }
 }
+
+/** How a secret may look when something else was made of it. */
+function forms(secret) {
+  const bytes = Buffer.from(secret);
+  const hex = bytes.toString('hex');
+  return [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret),
+    hex,
+    hex.replaceAll(/..(?=.)/g, '$& '),
+    [...bytes].join(', '),
+    bytes.toString('base64').replaceAll('=', ''),
+  ];
+}
+
+const STATUSES = [
+  '400',
+  '401',
+  '403',
+  '404',
+  '408',
+  '409',
+  '410',
+  '418',
+  '422',
+  '429',
+  '500',
+  '503',
+];
+
+/** A refusal with a body that repeats what came where nothing reads it. */
+const status = (response, { failure, echo }) =>
+  answerJson(response, Number(failure), { detail: echo, errors: [{ input: echo }] });
+
+/** Other ends of a call at a server that repeats what came wherever it can. */
+const FAILURES = {
+  success: (response, { operation }) => answerJson(response, ...SUCCESS[operation]),
+  'its-words': (response, { echo }) => {
+    answerJson(response, 422, { message: `no good: ${echo}`, code: echo });
+  },
+  'its-reason': (response, { echo }) =>
+    response.writeHead(422, echo.replaceAll(/[^ -~]/g, '')).end(),
+  'not-verified': (response, { operation }) => {
+    const [code, body] = SUCCESS[operation];
+    answerJson(response, code, 'verified' in body ? { verified: false } : body);
+  },
+  'a-redirect': (response, { echo }) => {
+    answerJson(response, 307, {}, { location: `/${encodeURIComponent(echo)}` });
+  },
+  'a-page': (response, { echo }) => response.writeHead(502).end(`<html>${echo}</html>`),
+  'no-json': (response, { echo }) => response.writeHead(200).end(echo),
+  'other-json': (response, { echo }) => answerJson(response, 200, { id: [echo], verified: echo }),
+  'half-a-json': (response, { echo }) =>
+    response.writeHead(200).end(JSON.stringify({ id: echo }).slice(0, -1)),
+  'too-large': (response, { echo }) => response.writeHead(200).end(echo.padEnd(2 ** 20 + 1)),
+  'too-short': (response, { echo }) => {
+    response.writeHead(200, { 'content-length': '10000' });
+    response.write(echo, () => response.socket.end());
+  },
+  'no-http': (response, { echo }) => response.socket.end(`${echo}\r\n\r\n`),
+  'a-header': (response, { echo }) => response.socket.end(`HTTP/1.1 200 OK\r\n${echo}\r\n\r\n`),
+  end: (response) => response.socket.end(),
+  reset: (response) => response.socket.resetAndDestroy(),
+};
 
 let sandbox;
 before(async () => {
@@ -145,6 +216,52 @@ describe('calls', () => {
     search(stderr, [NUMBER, NUMBER.slice(1), PERSON, stdout.trim(), 'test:test']);
     assert.match(stderr, /VERIGATOR \d+: auth\.initiate done after [\d.]+ ms/);
     assert.match(stderr, /VERIGATOR \d+: auth\.verify failed after [\d.]+ ms: NoSuchResourceError/);
+  });
+
+  it('show nothing whatever happens, in all that can be printed', { timeout: 60_000 }, async () => {
+    const server = await startScripted((request, response) => {
+      const [, failure] = request.url.split('/');
+      const operation = operationOf(request);
+      const echo = `${request.headers['x-service-auth']} ${request.text}`;
+      (FAILURES[failure] ?? status)(response, { failure, operation, echo });
+    });
+    const silent = await startSilent();
+    const telling = {
+      url: server.url,
+      silentUrl: silent.url,
+      failures: [...Object.keys(FAILURES), ...STATUSES],
+      username: USERNAME,
+      password: PASSWORD,
+      given: { number: NUMBER, token: PIN, username: PERSON },
+    };
+    const { code, stdout, stderr } = await runProgram(
+      process.execPath,
+      [fileURLToPath(new URL('support/telling.mjs', import.meta.url))],
+      {
+        cwd: fileURLToPath(new URL('.', import.meta.url)),
+        env: { TELLING: JSON.stringify(telling), NODE_DEBUG: '*', RUST_LOG: 'trace' },
+        within: 60_000,
+      },
+    );
+    await Promise.all([server.stop(), silent.stop()]);
+    assert.equal(code, 0, stderr.slice(-1000));
+    const met = new Map();
+    for (const [, failure, operation, kind] of stdout.matchAll(/^MET (\S+) (\S+) (\S+)$/gm)) {
+      met.set(failure, (met.get(failure) ?? new Map()).set(operation, kind));
+    }
+    for (const [failure, kinds] of met) {
+      assert.deepEqual([...kinds.keys()].sort(), Object.keys(CALLS).sort(), failure);
+    }
+    // All there are but the one of a client that was not made and the one that others extend.
+    const kinds = new Set([...met.values()].flatMap((its) => [...its.values()]));
+    const classes = Object.keys(verigator).filter((name) => name.endsWith('Error'));
+    const others = ['ConfigurationError', 'TransportError'];
+    const expected = classes.filter((name) => !others.includes(name)).concat('success');
+    assert.deepEqual([...kinds].sort(), expected.sort());
+    assert.match(stdout, /^LOG verigator: users\.create failed after /m);
+    assert.match(stderr, /^VERIGATOR \d+: users\.create failed after /m);
+    search(stdout + stderr, [PASSWORD, PIN, NUMBER, NUMBER.slice(1)].flatMap(forms));
+    search(stdout + stderr, [`${USERNAME}:`]);
   });
 
   it('do not fail for a logger that does', async () => {
