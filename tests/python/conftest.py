@@ -13,11 +13,13 @@ from peer import Peer, running_peer
 from verigator.testing import Sandbox
 
 
-@pytest.fixture(autouse=True)
-def _no_options_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("VERIGATOR_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+@pytest.fixture(scope="session", autouse=True)
+def _no_options_in_the_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith("VERIGATOR_") or name.lower().endswith("_proxy"):
+                environment.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

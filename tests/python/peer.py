@@ -39,6 +39,9 @@ class Peer:
     closed_url: str
     documents: Server
     old_clients: Server
+    #: Where cutting proxies are asked for, and the server behind them.
+    faults_url: str
+    behind_faults: Server
 
     def verdict(self, run: str) -> dict[str, Any]:
         """What the peer says of the requests of one run of a case."""
@@ -61,6 +64,8 @@ def running_peer() -> Iterator[Peer]:
             places["closed_url"],
             Server(**places["documents"]),
             Server(**places["old_clients"]),
+            places["faults"]["url"],
+            Server(**places["faults"]["sandbox"]),
         )
         # Its end.
         program.stdin.close()

@@ -16,10 +16,14 @@ COMMAND = (sys.executable, "-W", "ignore::DeprecationWarning", "-c")
 
 
 @contextmanager
-def started(source: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    source: str, *arguments: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Starts a program; at the end nothing of it is left."""
     program = subprocess.Popen(
         [*COMMAND, textwrap.dedent(source), *arguments],
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calls import OPERATIONS, call, wire_name
 from verigator import (
     Api,
     AsyncApi,
@@ -22,33 +22,10 @@ from verigator.testing import Sandbox
 # Nobody listens here: what reaches it fails otherwise.
 NOWHERE = "http://127.0.0.1:1"
 
-# Every operation with its arguments.
-OPERATIONS: dict[str, dict[str, Any]] = {
-    "services.create": {"domain": "example.com", "name": "Example"},
-    "services.get": {"id": "s-1"},
-    "services.delete": {"id": "s-1"},
-    "users.create": {"service_id": "s-1", "number": "+3725555555", "username": "someone"},
-    "users.get": {"service_id": "s-1", "id": "u-1"},
-    "users.get_all": {"service_id": "s-1"},
-    "users.delete": {"service_id": "s-1", "id": "u-1"},
-    "auth.initiate": {"service_id": "s-1", "user_id": "u-1", "method": "sms"},
-    "auth.verify": {"service_id": "s-1", "user_id": "u-1", "token": "123456", "method": "sms"},
-    "auth.verify_detailed": {"service_id": "s-1", "user_id": "u-1", "token": "1", "method": "sms"},
-    "auth.verify_or_raise": {"service_id": "s-1", "user_id": "u-1", "token": "1", "method": "sms"},
-    "totp.enrol": {"service_id": "s-1", "user_id": "u-1"},
-    "totp.confirm": {"service_id": "s-1", "user_id": "u-1", "token": "123456"},
-    "totp.remove": {"service_id": "s-1", "user_id": "u-1"},
-}
 ARGUMENTS = [(operation, name) for operation, names in OPERATIONS.items() for name in names]
 NO_DURATIONS: list[Any] = ["1", [], object(), -1, float("nan"), float("inf"), 10**400]
 NO_COUNTS: list[Any] = ["1", 1.5, [], -1, 2**32, 10**30]
 CLIENTS = pytest.mark.parametrize("cls", [Api, AsyncApi], ids=["api", "async"])
-
-
-def call(client: Api | AsyncApi, operation: str, **arguments: Any) -> Any:
-    resource, name = operation.split(".")
-    reply = getattr(getattr(client, resource), name)(**arguments)
-    return asyncio.run(reply) if isinstance(client, AsyncApi) else reply
 
 
 @CLIENTS
@@ -64,7 +41,7 @@ def test_arguments_of_the_wrong_type(
     assert str(error) == f"{name} must be a str, not {type(value).__name__}"
     assert (error.code, error.attempts, error.outcome) == (0, 0, "not_sent")
     assert error.error_code == "invalid_argument"
-    assert error.operation == operation.replace("_detailed", "").replace("_or_raise", "")
+    assert error.operation == wire_name(operation)
 
 
 @CLIENTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,36 +49,70 @@ def test_a_loop_of_a_daemon_thread(silent_url: str) -> None:
     assert took < 15
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_answers_that_come_while_it_ends(_round: int, sandbox: Sandbox, service_id: str) -> None:
-    programs.run(
-        """
-        import asyncio, sys, threading, time
-        from verigator import AsyncApi, Api, ClientClosedError
-        url, id = sys.argv[1:]
-        api, waiting = AsyncApi("test", "test", url), Api("test", "test", url)
-        async def main():
-            while True:
-                await asyncio.gather(*(api.services.get(id) for _ in range(20)))
-        def run():
-            try:
-                asyncio.run(main())
-            except ClientClosedError:
-                pass
-        def wait():
-            try:
-                while True:
-                    waiting.services.get(id)
-            except ClientClosedError:
-                pass
-        threading.Thread(target=run, daemon=True).start()
-        for _ in range(3):
-            threading.Thread(target=wait, daemon=True).start()
-        time.sleep(0.3)
-        """,
-        sandbox.url,
-        service_id,
-    )
+# Programs that end with calls in flight; answers come all the while.
+ENDS = {
+    "awaited in a daemon thread": """
+threading.Thread(target=asyncio.run, args=(ask_on(),), daemon=True).start()
+time.sleep(delay)
+""",
+    "awaited in daemon threads, as others wait": """
+for _ in range(2):
+    threading.Thread(target=asyncio.run, args=(ask_on(),), daemon=True).start()
+    threading.Thread(target=wait_on, daemon=True).start()
+time.sleep(delay)
+""",
+    "waiting in daemon threads": """
+for _ in range(4):
+    threading.Thread(target=wait_on, daemon=True).start()
+time.sleep(delay)
+""",
+    "left in a loop that nobody runs any more": """
+async def main():
+    await api.services.get(id)
+    main.calls = [asyncio.create_task(api.services.get(id)) for _ in range(100)]
+    await asyncio.sleep(delay / 10)
+loop = asyncio.new_event_loop()
+# What asyncio says of tasks that are destroyed is not ours.
+loop.set_exception_handler(lambda *_: None)
+loop.run_until_complete(main())
+""",
+    "awaited by asyncio.run, which is left": """
+async def main():
+    asyncio.create_task(ask_on())
+    await asyncio.sleep(delay)
+    sys.exit()
+asyncio.run(main())
+""",
+}
+ENDING = """
+import asyncio, sys, threading, time
+from verigator import Api, AsyncApi, ClientClosedError
+url, id, delay = sys.argv[1], sys.argv[2], float(sys.argv[3])
+api, waiting = AsyncApi("test", "test", url), Api("test", "test", url)
+async def ask_on():
+    try:
+        while True:
+            await asyncio.gather(*(api.services.get(id) for _ in range(20)))
+    except ClientClosedError:
+        pass
+def wait_on():
+    try:
+        while True:
+            waiting.services.get(id)
+    except ClientClosedError:
+        pass
+"""
+# Of each: what goes wrong at an end goes wrong in one of a hundred.
+EXITS = 21
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_answers_that_come_while_it_ends(how: str, sandbox: Sandbox, service_id: str) -> None:
+    def end(n: int) -> None:
+        programs.run(ENDING + ENDS[how], sandbox.url, service_id, str(0.03 + 0.002 * n))
+
+    with ThreadPoolExecutor(4) as exits:
+        list(exits.map(end, range(EXITS)))
 
 
 def test_a_daemon_thread_that_waits_is_told(silent_url: str) -> None:

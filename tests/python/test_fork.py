@@ -1,19 +1,24 @@
-"""Forks: of a client that was never used, that was used, that is used by threads. The child and the
-parent must both get answers."""
+"""Forks: of a client that was never used, that was used, that has calls in flight, that is used by
+threads. The child and the parent must both get answers, and so must the calls in flight."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 import programs
+from scripted import Scripted, answer, scripted
 from verigator.testing import Sandbox
 
+# Whatever hangs is ended after 15 seconds.
 PROGRAM = """
 import asyncio, gc, os, signal, sys, threading, time, traceback
 from verigator import Api, AsyncApi
-url, id, when, how = sys.argv[1:]
+url, id, how, *more = sys.argv[1:]
+signal.alarm(15)
 waiting, awaited = Api("test", "test", url), AsyncApi("test", "test", url)
 
 # A connection that is lost, as one with a parent's is, shows as a timeout.
@@ -41,7 +46,7 @@ def fork(child):
     ordinary = threading.current_thread() is threading.main_thread()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(30)
+        signal.alarm(15)
         try:
             child()
         except Exception:
@@ -121,34 +126,109 @@ def close():
 join(fork(close))
 use()
 """,
-    "with a call in flight": """
-use()
-def slow():
-    silent = socket.create_server(("127.0.0.1", 0))
-    api = Api("u", "p", f"http://127.0.0.1:{silent.getsockname()[1]}")
-    try:
-        api.services.get("x", timeout=2, max_retries=0)
-    except TimeoutError:
-        ended.append(1)
-import socket
-ended = []
-thread = threading.Thread(target=slow)
-thread.start()
-time.sleep(0.2)
-start = time.monotonic()
-join(fork(use))
-# The end of a child waits for no call of its parent.
-assert time.monotonic() - start < 1.5
-thread.join()
-assert ended
-use()
-""",
 }
 
+# The server of these answers after a while, in which the parent forks. `more` is where it is.
+IN_FLIGHT = {
+    "waiting in threads": """
+slow = Api("test", "test", *more)
+use()
+ended = []
+def call():
+    ended.append(slow.services.get(id, **quick).id)
+threads = [threading.Thread(target=call) for _ in range(5)]
+for thread in threads:
+    thread.start()
+time.sleep(0.15)
+pid = fork(both)
+assert not ended
+both()
+for thread in threads:
+    thread.join()
+assert ended == [id] * 5
+# Nothing of the parent's calls is left to hold the child up.
+join(pid)
+assert fetch(slow) == id
+""",
+    "awaited in another thread": """
+slow = AsyncApi("test", "test", *more)
+use()
+ended = []
+async def main():
+    found = await asyncio.gather(*(slow.services.get(id, **quick) for _ in range(5)))
+    ended.extend(it.id for it in found)
+thread = threading.Thread(target=asyncio.run, args=(main(),))
+thread.start()
+time.sleep(0.15)
+pid = fork(both)
+assert not ended
+both()
+thread.join()
+assert ended == [id] * 5
+join(pid)
+assert fetch(slow) == id
+""",
+    "awaited in the loop that forks": """
+slow = AsyncApi("test", "test", *more)
+def child():
+    both()
+    assert fetch(slow) == id
+    # Not the loop's own end, which would take its selector from the parent, too.
+    os._exit(0)
+async def main():
+    found = [asyncio.create_task(slow.services.get(id, **quick)) for _ in range(5)]
+    await asyncio.sleep(0.15)
+    pid = fork(child)
+    assert not any(it.done() for it in found)
+    assert {it.id for it in await asyncio.gather(*found)} == {id}
+    assert (await slow.services.get(id, **quick)).id == id
+    return pid
+join(asyncio.run(main()))
+use()
+""",
+    "awaited beside a pool of processes": """
+import concurrent.futures, multiprocessing
+slow = AsyncApi("test", "test", *more)
+def work(_):
+    both()
+    assert fetch(slow) == id
+    return os.getpid()
+async def main():
+    found = [asyncio.create_task(slow.services.get(id, **quick)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=fork) as pool:
+        loop = asyncio.get_running_loop()
+        pids = await asyncio.gather(*(loop.run_in_executor(pool, work, n) for n in range(6)))
+    assert os.getpid() not in pids
+    assert {it.id for it in await asyncio.gather(*found)} == {id}
+asyncio.run(main())
+""",
+}
+FETCH = """
+def fetch(slow):
+    found = slow.services.get(id, **quick)
+    return (asyncio.run(found) if isinstance(slow, AsyncApi) else found).id
+"""
 
-@pytest.mark.parametrize(("when", "how"), [*itertools.product(WHEN, ("sync", "async", "both"))])
+
+@pytest.fixture
+def slow(service_id: str) -> Iterator[Scripted]:
+    """Answers after a while."""
+    answered = answer(200, {"id": service_id, "ctime": "", "name": "slow"})
+    with scripted(lambda _: replace(answered, after=0.6)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("when", "how"), [*itertools.product(WHEN, ("sync", "async"))])
 def test_both_get_answers(when: str, how: str, sandbox: Sandbox, service_id: str) -> None:
-    programs.run(PROGRAM + FORK + WHEN[when], sandbox.url, service_id, when, how)
+    programs.run(PROGRAM + FORK + WHEN[when], sandbox.url, service_id, how)
+
+
+@pytest.mark.parametrize("where", IN_FLIGHT)
+def test_calls_in_flight(where: str, sandbox: Sandbox, service_id: str, slow: Scripted) -> None:
+    source = PROGRAM + FORK + FETCH + IN_FLIGHT[where]
+    programs.run(source, sandbox.url, service_id, "both", slow.url)
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])
@@ -166,7 +246,7 @@ assert os.getpid() not in pids
 use()
 """
     )
-    programs.run(source, sandbox.url, service_id, "pool", how)
+    programs.run(source, sandbox.url, service_id, how)
 
 
 def test_a_child_that_goes_on_with_the_loop_of_its_parent(
@@ -189,7 +269,7 @@ go_on()
 """
         )
     )
-    programs.run(source, sandbox.url, service_id, "loop", "sync")
+    programs.run(source, sandbox.url, service_id, "sync")
 
 
 def test_a_forked_child_leaves_a_sandbox_alone() -> None:
@@ -201,7 +281,7 @@ def test_a_forked_child_leaves_a_sandbox_alone() -> None:
         api = sandbox.api()
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            signal.alarm(15)
             assert api.services.create("child.example.com", "child").name == "child"
             sandbox.stop()
             del sandbox, api

@@ -6,7 +6,7 @@ import pytest
 
 import programs
 
-# How soon each of five tries ended after the signal, in seconds.
+# How soon each of six tries ended after the signal, in seconds. Nothing else would end it for 30.
 PROGRAM = """
 import asyncio, os, signal, sys, threading, time
 from verigator import Api, AsyncApi
@@ -17,12 +17,12 @@ def waiting():
 def awaiting():
     asyncio.run(AsyncApi("u", "p", sys.argv[1]).services.get("x"))
 
-for delay in (0.31, 0.33, 0.35, 0.37, 0.39):
+for delay in range(110, 170, 10):
     sent = []
     def send():
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
-    timer = threading.Timer(delay, send)
+    timer = threading.Timer(delay / 1000, send)
     timer.start()
     try:
         {call}()
@@ -36,10 +36,10 @@ for delay in (0.31, 0.33, 0.35, 0.37, 0.39):
 def test_ctrl_c_ends_a_call(call: str, silent_url: str) -> None:
     out = programs.run(PROGRAM.replace("{call}", call), silent_url)
     delays = sorted(float(line) for line in out.split())
-    assert len(delays) == 5
-    # A tenth of a second, and what a busy machine adds: to the middle one little.
-    assert delays[2] < 0.15
-    assert delays[-1] < 1
+    assert len(delays) == 6
+    # The middle one has little of what a busy machine adds.
+    assert delays[3] < 0.1
+    assert delays[-1] < 0.3
 
 
 def test_a_handler_that_returns_does_not_end_a_call(silent_url: str) -> None:
@@ -49,9 +49,9 @@ def test_a_handler_that_returns_does_not_end_a_call(silent_url: str) -> None:
         from verigator import Api, VerigatorTimeoutError
         handled = []
         signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
-        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
         try:
-            Api("u", "p", sys.argv[1], max_retries=0).services.get("x", timeout=0.75)
+            Api("u", "p", sys.argv[1], max_retries=0).services.get("x", timeout=0.4)
         except VerigatorTimeoutError:
             print(len(handled) >= 3)
         """,

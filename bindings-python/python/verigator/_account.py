@@ -85,7 +85,7 @@ class Account:
             )
         finally:
             # No traceback that shows local variables shall show them.
-            del password, proxy, endpoint
+            del username, password, proxy, endpoint
         self._config = config
         self._open(config)
 

@@ -160,7 +160,7 @@ class Users:
             VerigatorError: any other failure, as its kind says.
         """
         call = _core.users_create(service_id, number, username)
-        del number  # no traceback that shows local variables shall show it
+        del number, username  # no traceback that shows local variables shall show them
         user = self._caller.run(call, timeout, deadline, max_retries)
         return bound_user(user, self._caller, service_id)
 

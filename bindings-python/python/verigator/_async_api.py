@@ -160,7 +160,7 @@ class AsyncUsers:
             VerigatorError: any other failure, as its kind says.
         """
         call = _core.users_create(service_id, number, username)
-        del number  # no traceback that shows local variables shall show it
+        del number, username  # no traceback that shows local variables shall show them
         return User(*(await self._caller.run(call, timeout, deadline, max_retries)))
 
     async def get(

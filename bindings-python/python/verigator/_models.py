@@ -152,7 +152,7 @@ class Service(_Value):
         """
         caller = _connected(self, self._caller, "api.services.get(id)")
         call = _core.users_create(self._id, phone_number, username)
-        del phone_number  # no traceback that shows local variables shall show it
+        del phone_number, username  # no traceback that shows local variables shall show them
         return bound_user(caller.run(call, timeout, deadline, max_retries), caller, self._id)
 
     registerUser = register_user
