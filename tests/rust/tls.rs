@@ -403,9 +403,14 @@ async fn a_refused_stream_was_not_sent() {
     assert!(error.safe_to_retry());
     assert_eq!(http2.server.requests(), 3);
     let once = http2.client().max_retries(0);
-    let error = http2.house.initiate(once).await.unwrap_err();
+    let error = http2.house.initiate(once.clone()).await.unwrap_err();
     assert_eq!((error.outcome(), error.attempts()), (Outcome::NotSent, 1));
     assert_eq!(http2.server.requests(), 4);
+    // Without a body HTTP libraries would send it again by themselves.
+    let api = once.build().unwrap();
+    let error = api.services.get(&http2.house.service).await.unwrap_err();
+    assert_eq!((error.outcome(), error.attempts()), (Outcome::NotSent, 1));
+    assert_eq!(http2.server.requests(), 5);
 }
 
 #[tokio::test]

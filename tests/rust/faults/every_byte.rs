@@ -297,6 +297,10 @@ impl Sweep {
         let in_force = self.idempotency == Idempotency::On || deed.is_repeatable();
         let shown = format!("{deed:?} {cut:?}, acted {acted}: {:?}", trial.result);
         assert!(acted <= 1, "twice: {shown}");
+        let attempts = self.max_retries as usize + 1;
+        // What was kept may be gone already, which is no attempt.
+        let most = attempts + usize::from(self.is_reused);
+        assert!(trial.connections <= most, "too often: {shown}");
         let error = match &trial.result {
             Ok(done) => {
                 if let Some(expected) = trial.task.success() {
@@ -307,7 +311,6 @@ impl Sweep {
             }
             Err(error) => error,
         };
-        let attempts = self.max_retries as usize + 1;
         let is_over = self.times < attempts;
         assert!(!in_force || !is_over, "the fault was over: {shown}");
         let kind = match cut.how {
