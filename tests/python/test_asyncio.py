@@ -172,7 +172,7 @@ def test_wait_for_closes_the_connection_and_the_next_call_works(
         connection = await asyncio.to_thread(silent.accept)
         with pytest.raises(asyncio.TimeoutError):
             await given_up
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5
         with connection:
             assert await asyncio.to_thread(connection.recv, 1) == b""
 
@@ -236,7 +236,8 @@ class Traces:
             self.sockets.add(f"socket:[{os.fstat(bridge.fileno()).st_ino}]")
 
     def are_gone(self) -> bool:
-        """Whether nothing is left, neither objects nor sockets."""
+        """Whether nothing is left, neither objects nor sockets. The worker may be about to let go
+        of the last ones."""
         return not any(it() for it in self.bridges) and not self.sockets & set(open_files())
 
 
@@ -266,7 +267,6 @@ def test_loops_take_their_bridges_along(
         run(loop_factory, main())
     assert len(traces.bridges) == 300
     assert len(traces.sockets) == (0 if loop_factory is NoReaders else 300)
-    # The worker may be about to let go of the last one.
     eventually(traces.are_gone)
     gc.collect()
     assert len(_bridge._bridges) == before
@@ -323,7 +323,7 @@ def test_a_loop_that_is_dropped_without_being_closed(sandbox: Sandbox, service_i
 
     lose()
     gc.collect()
-    assert traces.are_gone()
+    eventually(traces.are_gone)
 
 
 def test_two_loops_in_turn_on_one_thread(sandbox: Sandbox, service_id: str) -> None:
@@ -340,7 +340,7 @@ def test_two_loops_in_turn_on_one_thread(sandbox: Sandbox, service_id: str) -> N
     assert len(set(traces.bridges)) == len(traces.sockets) == 2
     for loop in loops:
         loop.close()
-    assert traces.are_gone()
+    eventually(traces.are_gone)
 
 
 def test_a_loop_that_is_closed_before_a_late_ring() -> None:

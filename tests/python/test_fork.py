@@ -146,7 +146,6 @@ both()
 for thread in threads:
     thread.join()
 assert ended == [id] * 5
-# Nothing of the parent's calls is left to hold the child up.
 join(pid)
 assert fetch(slow) == id
 """,
@@ -216,7 +215,7 @@ def fetch(slow):
 def slow(service_id: str) -> Iterator[Scripted]:
     """Answers after a while."""
     answered = answer(200, {"id": service_id, "ctime": "", "name": "slow"})
-    with scripted(lambda _: replace(answered, after=0.6)) as server:
+    with scripted(lambda _: replace(answered, after=0.9)) as server:
         yield server
 
 
@@ -229,6 +228,35 @@ def test_both_get_answers(when: str, how: str, sandbox: Sandbox, service_id: str
 def test_calls_in_flight(where: str, sandbox: Sandbox, service_id: str, slow: Scripted) -> None:
     source = PROGRAM + FORK + FETCH + IN_FLIGHT[where]
     programs.run(source, sandbox.url, service_id, "both", slow.url)
+
+
+def test_the_end_of_a_child_waits_for_no_call_of_its_parent(
+    sandbox: Sandbox, service_id: str, silent_url: str
+) -> None:
+    source = """
+def wait_on():
+    try:
+        Api("test", "test", *more).services.get(id, timeout=2, max_retries=0)
+    except TimeoutError:
+        ended.append(1)
+ended = []
+threads = [threading.Thread(target=wait_on) for _ in range(3)]
+for thread in threads:
+    thread.start()
+time.sleep(0.2)
+took = []
+for _ in range(3):
+    start = time.monotonic()
+    join(fork(lambda: None))
+    took.append(time.monotonic() - start)
+# An end waits a second for calls that cannot be ended sooner.
+assert min(took) < 0.9, took
+assert not ended
+for thread in threads:
+    thread.join()
+assert ended == [1] * 3
+"""
+    programs.run(PROGRAM + FORK + source, sandbox.url, service_id, "both", silent_url)
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])

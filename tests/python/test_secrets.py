@@ -337,24 +337,25 @@ def frames_of_task(task: asyncio.Task[Any]) -> Iterator[FrameType]:
         awaiting = awaiting.cr_await
 
 
-def hidden_in_frames(frames: Iterable[FrameType]) -> None:
-    of_library = [it for it in frames if it.f_code.co_filename.startswith(LIBRARY)]
-    # The method, and what runs calls.
-    assert len(of_library) == 2
-    hidden(*(it.f_locals for it in of_library))
+def of_library(frames: Iterable[FrameType]) -> list[FrameType]:
+    """The method's frame, and that of what runs calls."""
+    return [it for it in frames if it.f_code.co_filename.startswith(LIBRARY)]
 
 
 def test_what_a_sampler_sees_of_a_waiting_call(silent_url: str) -> None:
-    api = Api(GIVEN.account, GIVEN.password, silent_url, max_retries=0, timeout=0.3)
+    api = Api(GIVEN.account, GIVEN.password, silent_url, max_retries=0, timeout=1)
     names = ("users.create", "auth.verify", "auth.verify_or_raise", "totp.confirm")
     threads = [threading.Thread(target=ended, args=(api, CALLS[name])) for name in names]
     for thread in threads:
         thread.start()
-    time.sleep(0.1)
-    frames = sys._current_frames()
     for thread in threads:
-        hidden_in_frames(frames_of_thread(frames[thread.ident or 0]))
-    del frames
+        frames: list[FrameType] = []
+        while len(frames) < 2:
+            frames = of_library(frames_of_thread(sys._current_frames().get(thread.ident or 0)))
+        # It waits from now on.
+        time.sleep(0.05)
+        hidden(*(it.f_locals for it in frames))
+        del frames
     for thread in threads:
         thread.join()
 
@@ -368,7 +369,9 @@ def test_a_call_that_is_cancelled(name: str, silent_url: str, log: io.StringIO) 
         stack = io.StringIO()
         task.print_stack(file=stack)
         hidden(repr(task), stack.getvalue())
-        hidden_in_frames(frames_of_task(task))
+        frames = of_library(frames_of_task(task))
+        assert len(frames) == 2
+        hidden(*(it.f_locals for it in frames))
         task.cancel()
         try:
             await task
