@@ -125,22 +125,23 @@ describe('a process', { timeout: 120_000 }, () => {
       get(url, { agent: false }, (answer) => answer.resume().on('end', () => console.log('done')));`);
   });
 
-  it('may exit with calls in flight', async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const ended = await run(`
-        import { Api } from 'verigator';
-        import { Sandbox } from 'verigator/testing';
-        const sandbox = await Sandbox.start();
-        const [api, other] = [sandbox.api(), new Api('user', 'pass', '${silent.url}')];
-        for (let n = 0; n < 100; n += 1) {
-          api.services.get('s').catch(() => {});
-          other.services.get('s').catch(() => {});
-        }
-        setTimeout(() => process.exit(7), ${round * 3});`);
-      clean(ended, 7);
-      assert.equal(ended.stdout, '');
-    }
-  });
+  it('may exit with calls in flight', () =>
+    Promise.all(
+      Array.from({ length: 10 }, async (_, round) => {
+        const ended = await run(`
+          import { Api } from 'verigator';
+          import { Sandbox } from 'verigator/testing';
+          const sandbox = await Sandbox.start();
+          const [api, other] = [sandbox.api(), new Api('user', 'pass', '${silent.url}')];
+          for (let n = 0; n < 100; n += 1) {
+            api.services.get('s').catch(() => {});
+            other.services.get('s').catch(() => {});
+          }
+          setTimeout(() => process.exit(7), ${round * 3});`);
+        clean(ended, 7);
+        assert.equal(ended.stdout, '');
+      }),
+    ));
 
   it('may end by an exception with calls in flight', async () => {
     const { code, stderr } = await run(`

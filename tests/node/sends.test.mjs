@@ -91,10 +91,12 @@ function isOneSend(ended, shown) {
 
 const all = (work) => Promise.all(work);
 
-for (const idempotency of ['on', 'off']) {
-  describe(`with idempotency ${idempotency}`, { concurrency: 12 }, () => {
-    for (const operation of OPERATIONS) {
-      it(`${operation} with maxRetries 0 is sent exactly once`, () =>
+describe('a request', { concurrency: 12 }, () => {
+  for (const operation of OPERATIONS) {
+    for (const idempotency of ['on', 'off']) {
+      const shown = `${operation} with idempotency ${idempotency}`;
+
+      it(`${shown} and maxRetries 0 is sent exactly once`, () =>
         all(
           Object.entries({ ...AMBIGUOUS, ...DECLINED, ...FINAL }).map(async ([name, way]) => {
             const [client, call] = await all([
@@ -106,7 +108,7 @@ for (const idempotency of ['on', 'off']) {
           }),
         ));
 
-      it(`${operation} is sent again only where that is harmless, and then succeeds`, () =>
+      it(`${shown} is sent again only where that is harmless, and then succeeds`, () =>
         all(
           [AMBIGUOUS, DECLINED, FINAL].flatMap((ways) =>
             Object.entries(ways).map(async ([name, way]) => {
@@ -120,8 +122,8 @@ for (const idempotency of ['on', 'off']) {
           ),
         ));
     }
-  });
-}
+  }
+});
 
 it('every failure three times is three sends, where it is sent again at all', () =>
   all(
