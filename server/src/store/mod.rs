@@ -9,6 +9,8 @@ pub mod idempotency;
 pub mod measured;
 pub mod memory;
 mod records;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::time::Duration;
 
