@@ -6,6 +6,7 @@
 
 mod failure;
 mod idempotency;
+mod outbox;
 mod schema;
 mod sent;
 mod user;
@@ -24,8 +25,8 @@ use self::{
     worker::{Kind, Worker},
 };
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, Refusal, Service, ServiceScope, Started, Store,
-    StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, Service, ServiceScope,
+    Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::{
     config::Rules,
@@ -66,6 +67,12 @@ impl SqliteStore {
             reader: Worker::start(reading, Kind::Reader)?,
             keys: Arc::new(keys),
         })
+    }
+
+    /// Lets messages go out at once that another process had picked up. Only for a process that
+    /// knows that there is no other any more.
+    pub async fn release_messages(&self) -> Result<(), StoreError> {
+        self.writer.run(outbox::release).await
     }
 
     /// Lets `step` change a user's authentication, alone, and says what came of it.
@@ -177,9 +184,13 @@ impl Starting {
             fqdn: &fqdn,
             template: template.as_ref(),
         };
-        Ok(Started::new(start, |pin, expires_at| {
+        let started = Started::new(start, |pin, expires_at| {
             Message::new(to, sender, pin, now, expires_at, rules)
-        }))
+        });
+        if let Started::Sms(message) = &started {
+            outbox::add(db, keys, self.id, message)?;
+        }
+        Ok(started)
     }
 }
 
@@ -410,6 +421,22 @@ impl Store for SqliteStore {
             Ok(())
         };
         self.writer.run(unlock).await
+    }
+
+    async fn pick_up_messages(&self, pickup: Pickup) -> Result<PickedUp, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        let take = move |db: &Connection| outbox::pick_up(db, &keys, pickup);
+        self.writer.run(take).await
+    }
+
+    async fn settle_message(
+        &self,
+        id: Uuid,
+        lease: Uuid,
+        settled: Settled,
+    ) -> Result<(), StoreError> {
+        let settle = move |db: &Connection| outbox::settle(db, id, lease, settled);
+        self.writer.run(settle).await
     }
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {
