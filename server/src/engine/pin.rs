@@ -157,6 +157,7 @@ impl Pin {
     }
 
     /// A PIN that was kept; none when it is none.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn from_digits(digits: &str) -> Option<Self> {
         let is_pin = (4..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
         is_pin.then(|| Self(Zeroizing::new(digits.to_owned())))
