@@ -159,6 +159,30 @@ async fn it_serves_drains_and_remembers() {
 }
 
 #[tokio::test]
+async fn a_server_that_keeps_nothing_prints_its_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--store", "memory:"];
+    let mut child = verigator(folder.path(), &serve)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let url = line().strip_prefix("Verigator on ").unwrap().to_owned();
+    let account = line();
+    let password = account.strip_prefix("account verigator with password ");
+    let auth = format!("verigator:{}", password.unwrap());
+    let served = Served {
+        child,
+        url,
+        reading: None,
+    };
+    served.client(&auth).service("shop").await;
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn accounts_and_users_from_the_shell() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -87,10 +87,16 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
+/// 192 random bits, in characters that need no escaping anywhere.
+pub(super) fn new_password() -> Result<Zeroizing<String>, random::RandomError> {
+    let bytes = Zeroizing::new(random::array::<24>()?);
+    Ok(Zeroizing::new(BASE64URL_NOPAD.encode(bytes.as_slice())))
+}
+
 pub(super) fn account(options: &AccountOptions) -> Result<(), Error> {
     let store = options.store.open()?;
     let accounts = Accounts::new(store.clone(), PasswordCost::default())?;
-    let password = Zeroizing::new(BASE64URL_NOPAD.encode(&random::array::<24>()?));
+    let password = new_password()?;
     let mut out = std::io::stdout().lock();
     runtime()?.block_on(async {
         match &options.action {

@@ -6,8 +6,9 @@ use clap::{Args, ValueEnum};
 use thiserror::Error;
 use tokio::{net::TcpListener, time::timeout};
 use verigator_server::{
+    accounts::AccountsError,
     app::{App, AppError, Parts},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::{Limits, PasswordCost, Rules},
     delivery::{Deliver, console::Console},
     engine::{
@@ -16,13 +17,16 @@ use verigator_server::{
         pin::{PinLength, Resend},
         template::Template,
     },
-    http, lifecycle,
+    http, lifecycle, random,
 };
 
 use super::{
-    signals, store,
+    operate, signals, store,
     values::{self, Allowance},
 };
+
+/// The one account of a server that keeps nothing.
+const ACCOUNT: &str = "verigator";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -161,6 +165,10 @@ pub(super) enum Error {
     Store(#[from] store::Error),
     #[error(transparent)]
     Settings(#[from] AppError),
+    #[error(transparent)]
+    Account(#[from] AccountsError),
+    #[error("no random bytes: {0}")]
+    Random(#[from] random::RandomError),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     #[error("cannot start: {0}")]
@@ -205,6 +213,13 @@ async fn serve(options: &Options) -> Result<(), Error> {
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "Verigator on http://{address}")?;
+    if options.store.forgets() {
+        // No other command reaches into this process to make one.
+        let password = operate::new_password()?;
+        let made = app.accounts.create(ACCOUNT, &password, SystemClock.now());
+        made.await?;
+        writeln!(out, "account {ACCOUNT} with password {}", password.as_str())?;
+    }
     out.flush()?;
     // Those that were committed before the last end, however it came.
     app.courier.wake();

@@ -89,6 +89,11 @@ impl StoreOptions {
         }
     }
 
+    /// Whether everything ends with the server, which then begins without accounts.
+    pub(super) fn forgets(&self) -> bool {
+        self.store == Place::Memory
+    }
+
     /// For a server.
     pub(super) async fn serve(&self) -> Result<Served, Error> {
         match &self.store {
