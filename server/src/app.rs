@@ -9,7 +9,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     config::{Limits, LimitsError, PasswordCost, Rules, RulesError},
-    delivery::Deliver,
+    delivery::{Deliver, courier::Courier},
     engine::pin::MacKey,
     metrics::Metrics,
     store::{Store, measured::Measured},
@@ -19,8 +19,11 @@ use crate::{
 pub struct Parts {
     /// Keeps everything.
     pub store: Arc<dyn Store>,
-    /// Sends what was started.
-    pub deliver: Arc<dyn Deliver>,
+    /// Sends what was started: asked in this order.
+    pub deliver: Vec<Arc<dyn Deliver>>,
+    /// Whether a start is answered only after the first attempt to send its message: for whoever
+    /// looks for the message next. Otherwise once it is committed.
+    pub answer_after_attempt: bool,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The rules of an authentication.
@@ -40,7 +43,9 @@ pub struct App {
     /// Knows who is asking.
     pub accounts: Accounts,
     /// Sends what was started.
-    pub deliver: Arc<dyn Deliver>,
+    pub courier: Arc<Courier>,
+    /// See [`Parts::answer_after_attempt`].
+    pub answer_after_attempt: bool,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The rules of an authentication, checked.
@@ -78,8 +83,14 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(Measured::new(parts.store, Arc::clone(&metrics)));
         Ok(Arc::new(Self {
             accounts: Accounts::new(Arc::clone(&store), parts.password_cost)?,
+            courier: Courier::new(
+                Arc::clone(&store),
+                parts.deliver,
+                Arc::clone(&parts.clock),
+                Arc::clone(&metrics),
+            ),
+            answer_after_attempt: parts.answer_after_attempt,
             store,
-            deliver: parts.deliver,
             clock: parts.clock,
             rules: parts.rules,
             limits: parts.limits,

@@ -68,9 +68,8 @@ impl Metrics {
         self.checks.add((method, result));
     }
 
-    /// A message was handed over, or was not.
-    pub fn delivered(&self, provider: &'static str, is_sent: bool) {
-        let outcome = if is_sent { "sent" } else { "failed" };
+    /// What became of a message at a provider: `sent`, `failed` or `unknown`.
+    pub fn delivered(&self, provider: &'static str, outcome: &'static str) {
         self.deliveries.add((provider, outcome));
     }
 
@@ -185,8 +184,8 @@ mod tests {
         metrics.answered("-", 404);
         metrics.pin_sent();
         metrics.checked("sms", "invalid");
-        metrics.delivered("console", true);
-        metrics.delivered("console", false);
+        metrics.delivered("console", "sent");
+        metrics.delivered("console", "failed");
         for millis in [1, 2, 60_000] {
             metrics.stored("check", Duration::from_millis(millis));
         }

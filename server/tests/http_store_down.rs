@@ -21,8 +21,8 @@ use verigator_server::{
         totp::TotpSecret,
     },
     store::{
-        Account, Claim, Claimed, NewService, NewUser, Service, ServiceScope, Started, Store,
-        StoreError, StoredAnswer, User, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope,
+        Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     },
 };
 
@@ -93,6 +93,12 @@ impl Store for Down {
         down()
     }
     async fn unlock_user(&self, _: Uuid) -> Never<()> {
+        down()
+    }
+    async fn pick_up_messages(&self, _: Pickup) -> Never<PickedUp> {
+        down()
+    }
+    async fn settle_message(&self, _: Uuid, _: Uuid, _: Settled) -> Never<()> {
         down()
     }
     async fn claim_key(&self, _: &Claim) -> Never<Claimed> {

@@ -1,6 +1,12 @@
 //! The command line: reads it, runs what it says, and turns what went wrong into one clear line.
 
+mod file;
+mod operate;
 mod sandbox;
+mod serve;
+mod signals;
+mod store;
+mod values;
 
 use std::{fmt::Display, io::Write, process::ExitCode};
 
@@ -9,7 +15,12 @@ use tracing_subscriber::EnvFilter;
 
 /// Two-factor phone verification, self-hosted.
 #[derive(Debug, Parser)]
-#[command(name = "verigator", version, arg_required_else_help = true)]
+#[command(
+    name = "verigator",
+    version,
+    arg_required_else_help = true,
+    after_help = "Options may also be in a TOML file: --config FILE, or VERIGATOR_CONFIG"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -17,6 +28,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the API
+    Serve(Box<serve::Options>),
+    /// Make, list and change accounts
+    Account(operate::AccountOptions),
+    /// Help users who are locked out
+    Users(operate::UsersOptions),
     /// Serve the API from memory, for tests and development
     Sandbox(sandbox::Options),
 }
@@ -29,24 +46,42 @@ const BAD_CONFIGURATION: u8 = 2;
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments = match file::expand(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return misread(&error),
+    };
+    let (log, level) = match &cli.command {
+        Command::Serve(options) => (options.log, "info"),
+        _ => (serve::LogForm::Text, "warn"),
     };
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
         Ok(Ok(filter)) => filter,
         Ok(Err(error)) => return refuse(&format!("{LOG}: {error}")),
-        Err(_) => EnvFilter::new("warn"),
+        Err(_) => EnvFilter::new(level),
     };
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match log {
+        serve::LogForm::Text => lines.init(),
+        serve::LogForm::Json => lines.json().init(),
+    }
     match cli.command {
-        Command::Sandbox(options) => match sandbox::run(&options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => refuse(&error),
-        },
+        Command::Serve(options) => end(serve::run(&options)),
+        Command::Account(options) => end(operate::account(&options)),
+        Command::Users(options) => end(operate::users(&options)),
+        Command::Sandbox(options) => end(sandbox::run(&options)),
+    }
+}
+
+fn end(done: Result<(), impl Display>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error),
     }
 }
 

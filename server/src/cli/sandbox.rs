@@ -6,6 +6,8 @@ use clap::Args;
 use thiserror::Error;
 use verigator_server::sandbox::{Sandbox, SandboxError};
 
+use super::signals;
+
 #[derive(Debug, Args)]
 #[command(after_help = "No budget limits how many messages are sent here.")]
 pub(super) struct Options {
@@ -36,7 +38,7 @@ pub(super) fn run(options: &Options) -> Result<(), Error> {
         .build();
     runtime.map_err(Error::Signals)?.block_on(async {
         // Listened for before anything is printed: who reads the URL may send a signal at once.
-        let stop = signal()?;
+        let stop = signals::stop().map_err(Error::Signals)?;
         let sandbox = Sandbox::builder()
             .listen(options.listen)
             .console(!options.quiet)
@@ -60,32 +62,4 @@ fn announce(sandbox: &Sandbox) -> std::io::Result<()> {
     )?;
     writeln!(out, "messages at {}/sandbox/messages", sandbox.url())?;
     out.flush()
-}
-
-#[cfg(unix)]
-fn signal() -> Result<impl Future<Output = ()>, Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(windows)]
-fn signal() -> Result<impl Future<Output = ()>, Error> {
-    use tokio::signal::windows::{ctrl_c, ctrl_shutdown};
-
-    let mut interrupt = ctrl_c().map_err(Error::Signals)?;
-    let mut shutdown = ctrl_shutdown().map_err(Error::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = shutdown.recv() => {}
-        }
-    })
 }

@@ -254,10 +254,8 @@ impl Authentication {
         let Challenge::Sms(mac) = &self.challenge else {
             return None;
         };
-        let pin = Pin::derive(length, key, self.id);
-        // Another one when the rule, the length or the key was another at its start.
-        mac.matches(&PinMac::of(key, self.id, pin.expose()))
-            .then_some(pin)
+        // None when the rule, the length or the key was another at its start.
+        Pin::derive_again(length, key, self.id, mac)
     }
 }
 
@@ -356,7 +354,7 @@ impl AuthState {
         };
         let method = running.challenge.method();
         let authenticator = self.authenticator.as_mut();
-        let guessed = black_box(PinMac::of(key, running.id, guess));
+        let guessed = black_box(PinMac::under_each(key, running.id, guess));
         let window = (authenticator.as_ref().filter(|_| method == Method::Totp))
             .map(|it| black_box(it.secret.window_at(now)));
         if running.tries_left == 0 || self.wrong_in_a_row >= rules.lock_after {
@@ -366,7 +364,7 @@ impl AuthState {
             return Check::Expired(method);
         }
         let right = match (&running.challenge, authenticator, window) {
-            (Challenge::Sms(mac), ..) => mac.matches(&guessed),
+            (Challenge::Sms(mac), ..) => mac.is_among(&guessed),
             (Challenge::Totp, Some(app), Some(window)) => app.accept(&window, guess),
             (Challenge::Totp, ..) => false,
         };

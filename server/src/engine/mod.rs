@@ -7,6 +7,7 @@
 
 pub mod authentication;
 pub mod budget;
+pub mod keys;
 pub(crate) mod mac;
 pub mod message;
 pub mod phone;

@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of users, tries or time; `authentication` decides when a PIN may be compared.
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{convert::Infallible, fmt, iter, str::FromStr, sync::Arc};
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -98,11 +98,30 @@ impl Pin {
     /// The PIN that belongs to the authentication `id` under `key`, always the same. Without the
     /// key it is as good as drawn.
     pub fn derive(length: PinLength, key: &MacKey, id: Uuid) -> Self {
+        Self::derive_with(&key.current, length, id)
+    }
+
+    /// [`derive`](Self::derive) with the key under which the PIN had this MAC; none when it was
+    /// not derived so.
+    pub(crate) fn derive_again(
+        length: PinLength,
+        key: &MacKey,
+        id: Uuid,
+        mac: &PinMac,
+    ) -> Option<Self> {
+        key.all().find_map(|key| {
+            let pin = Self::derive_with(key, length, id);
+            let is_it = mac.matches(&PinMac::with(key, id, pin.expose()));
+            is_it.then_some(pin)
+        })
+    }
+
+    fn derive_with(key: &[u8; 32], length: PinLength, id: Uuid) -> Self {
         let mut block = 0_u32;
         // Each call takes from a block of its own.
         let fill = |bytes: &mut [u8]| {
             let input = [DERIVE_DOMAIN, id.as_bytes(), &block.to_be_bytes()];
-            let output = Zeroizing::new(hmac_sha256(key.0.as_slice(), &input));
+            let output = Zeroizing::new(hmac_sha256(key, &input));
             block += 1;
             for (to, from) in bytes.iter_mut().zip(output.iter()) {
                 *to = *from;
@@ -137,6 +156,13 @@ impl Pin {
         }
     }
 
+    /// A PIN that was kept; none when it is none.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_digits(digits: &str) -> Option<Self> {
+        let is_pin = (4..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        is_pin.then(|| Self(Zeroizing::new(digits.to_owned())))
+    }
+
     /// The digits, for the text that is sent and for nothing else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -157,14 +183,30 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// The server's key for what it keeps of PINs: 32 bytes, wiped when dropped, never in a store.
+/// The server's key for what it keeps of PINs: 32 bytes, wiped when dropped, never in a store; and
+/// those it had before, under which PINs may still be on their way.
 #[derive(Clone)]
-pub struct MacKey(Zeroizing<[u8; 32]>);
+pub struct MacKey {
+    current: Arc<Zeroizing<[u8; 32]>>,
+    old: Arc<[Zeroizing<[u8; 32]>]>,
+}
 
 impl MacKey {
     /// Takes a key of 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self::rotated(bytes, iter::empty())
+    }
+
+    /// Takes a key that has come in place of `old` ones.
+    pub fn rotated(bytes: [u8; 32], old: impl Iterator<Item = [u8; 32]>) -> Self {
+        Self {
+            current: Arc::new(Zeroizing::new(bytes)),
+            old: old.map(Zeroizing::new).collect(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &[u8; 32]> {
+        iter::once(&**self.current).chain(self.old.iter().map(|it| &**it))
     }
 }
 
@@ -183,8 +225,26 @@ pub struct PinMac([u8; 32]);
 impl PinMac {
     /// The MAC of `pin` under `key` for the authentication `id`.
     pub fn of(key: &MacKey, id: Uuid, pin: &str) -> Self {
+        Self::with(&key.current, id, pin)
+    }
+
+    /// The MACs of `pin` under the key and under each that it came in place of.
+    pub fn under_each(key: &MacKey, id: Uuid, pin: &str) -> Vec<Self> {
+        key.all().map(|key| Self::with(key, id, pin)).collect()
+    }
+
+    fn with(key: &[u8; 32], id: Uuid, pin: &str) -> Self {
         let input = [MAC_DOMAIN, id.as_bytes(), pin.as_bytes()];
-        Self(hmac_sha256(key.0.as_slice(), &input))
+        Self(hmac_sha256(key, &input))
+    }
+
+    /// Whether it is one of `others`; compares with all of them, each in constant time.
+    pub fn is_among(&self, others: &[Self]) -> bool {
+        let none = Choice::from(0);
+        let found = others
+            .iter()
+            .fold(none, |found, other| found | self.0.ct_eq(&other.0));
+        found.into()
     }
 
     /// Compares in constant time.

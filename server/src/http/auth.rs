@@ -18,7 +18,6 @@ use crate::{
     app::App,
     engine::{
         authentication::{Check, CheckRequest, Method, StartRequest},
-        message::Message,
         pin::Pin,
     },
     random,
@@ -65,9 +64,17 @@ pub(crate) async fn initiate(
         now: app.clock.now(),
         rules,
     };
+    // Asked for before the step, since it may be made before the step's answer is here.
+    let attempt = (app.answer_after_attempt).then(|| app.courier.first_attempt(id));
     let method = match app.store.start_authentication(scope, &start).await? {
-        Started::Sms(message) => {
-            send(&app, &message).await;
+        Started::Sms(_) => {
+            app.metrics.pin_sent();
+            app.courier.wake();
+            if let Some(attempt) = attempt {
+                // The authentication stands, whatever becomes of its message: the user asks for
+                // another when none arrives.
+                let _ = attempt.await;
+            }
             Method::Sms
         }
         Started::Totp => Method::Totp,
@@ -82,18 +89,6 @@ pub(crate) async fn initiate(
             method: method.as_str(),
         },
     ))
-}
-
-/// The authentication stands, whatever becomes of its message: the user asks for another when none
-/// arrives.
-async fn send(app: &App, message: &Message) {
-    app.metrics.pin_sent();
-    let delivered = app.deliver.deliver(message).await;
-    app.metrics
-        .delivered(app.deliver.provider(), delivered.is_ok());
-    if let Err(error) = delivered {
-        tracing::error!(to = %message.to, %error, "not delivered");
-    }
 }
 
 pub(crate) async fn verify(

@@ -210,7 +210,8 @@ impl SandboxBuilder {
     async fn app(self, shared: &Shared) -> Result<Arc<App>, SandboxError> {
         let app = App::new(Parts {
             store: Arc::new(MemoryStore::default()),
-            deliver: Arc::clone(&shared.outbox) as _,
+            deliver: vec![Arc::clone(&shared.outbox) as _],
+            answer_after_attempt: true,
             clock: Arc::clone(&shared.clock) as _,
             rules: self.rules,
             limits: self.limits,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, Service, ServiceScope, Started, Store,
-    StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope, Settled,
+    Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::{
     engine::{
@@ -70,6 +70,8 @@ pass_on! {
     confirm_totp(scope: UserScope, guess: &str, now: Timestamp) -> Confirm;
     remove_totp(scope: UserScope) -> bool;
     unlock_user(user: Uuid) -> ();
+    pick_up_messages(pickup: Pickup) -> PickedUp;
+    settle_message(id: Uuid, lease: Uuid, settled: Settled) -> ();
     claim_key(claim: &Claim) -> Claimed;
     keep_answer(claim: &Claim, answer: &StoredAnswer) -> ();
     abandon_key(claim: &Claim) -> ();

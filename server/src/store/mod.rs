@@ -8,7 +8,10 @@
 pub mod idempotency;
 pub mod measured;
 pub mod memory;
+mod outbox;
 mod records;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use uuid::Uuid;
 
 pub use self::{
     idempotency::{Claim, Claimed, StoredAnswer},
+    outbox::{Outgoing, PickedUp, Pickup, Settled},
     records::{Account, NewService, NewUser, Service, User},
 };
 use crate::engine::{
@@ -86,7 +90,7 @@ pub struct UserScope {
 /// What a start came to.
 #[derive(Debug)]
 pub enum Started {
-    /// Pending; this message must now be sent.
+    /// Pending; this message is in the outbox.
     Sms(Message),
     /// Pending; there is nothing to send.
     Totp,
@@ -168,8 +172,8 @@ pub trait Store: Send + Sync {
     /// Removes a user with its authentication and authenticator.
     async fn delete_user(&self, scope: UserScope) -> Result<(), StoreError>;
 
-    /// Starts an authentication. The message of [`Started::Sms`] counts against its budgets in the
-    /// same step, and may be sent once this returned. However many ask at once, no budget is
+    /// Starts an authentication. The message of [`Started::Sms`] counts against its budgets and is
+    /// put into the outbox in the same step, under the id of the request. However many ask at once, no budget is
     /// overdrawn.
     async fn start_authentication(
         &self,
@@ -198,6 +202,19 @@ pub trait Store: Send + Sync {
     /// Forgets a user's wrong guesses in a row, or refuses with [`Refusal::UserNotFound`]. For
     /// operators: it asks for no account.
     async fn unlock_user(&self, user: Uuid) -> Result<(), StoreError>;
+
+    /// Takes messages out of the outbox that are due, oldest first. They come back by themselves
+    /// when the lease is over.
+    async fn pick_up_messages(&self, pickup: Pickup) -> Result<PickedUp, StoreError>;
+
+    /// Says what becomes of a message that was picked up. Does nothing when its lease was over and
+    /// another has it.
+    async fn settle_message(
+        &self,
+        id: Uuid,
+        lease: Uuid,
+        settled: Settled,
+    ) -> Result<(), StoreError>;
 
     /// Claims an idempotency key, or says what became of it.
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError>;

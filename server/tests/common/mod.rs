@@ -180,7 +180,8 @@ pub(crate) fn wrong(pin: &str) -> String {
 pub(crate) fn parts(store: Arc<dyn Store>, deliver: Arc<dyn Deliver>) -> Parts {
     Parts {
         store,
-        deliver,
+        deliver: vec![deliver],
+        answer_after_attempt: true,
         clock: Arc::new(SystemClock),
         rules: sandbox::rules(),
         limits: Limits::default(),
@@ -192,7 +193,11 @@ pub(crate) fn parts(store: Arc<dyn Store>, deliver: Arc<dyn Deliver>) -> Parts {
 /// Serves the API in this test's own runtime: with several threads, if that has several. Gives
 /// the URL.
 pub(crate) async fn serve(parts: Parts) -> String {
-    let app = App::new(parts).unwrap();
+    serve_app(App::new(parts).unwrap()).await
+}
+
+/// [`serve`] for a test that needs the app, too.
+pub(crate) async fn serve_app(app: Arc<App>) -> String {
     // A store that fails takes no account, which is what its test is about.
     let _ = app.accounts.create("test", "test", SystemClock.now()).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,6 +4,7 @@
 mod authentication;
 mod budgets;
 mod keys;
+mod outbox;
 mod races;
 mod records;
 
@@ -29,8 +30,8 @@ use verigator_server::{
     },
     random,
     store::{
-        Account, Claim, Claimed, NewService, NewUser, Refusal, ServiceScope, Started, Store,
-        StoreError, StoredAnswer, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, ServiceScope,
+        Settled, Started, Store, StoreError, StoredAnswer, UserScope,
     },
 };
 
@@ -47,6 +48,8 @@ pub(crate) async fn all(store: Shared) {
     budgets::per_account_and_prefix(&store).await;
     budgets::countries(&store).await;
     keys::keys(&store).await;
+    outbox::outbox(&store).await;
+    outbox::outbox_in_parallel(&store).await;
     races::right_pin_in_parallel(&store).await;
     races::wrong_pins_in_parallel(&store).await;
     races::right_among_wrong_in_parallel(&store).await;

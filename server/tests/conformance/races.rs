@@ -8,7 +8,7 @@ const ROUNDS: u64 = 300;
 const CALLERS: usize = 64;
 
 /// Runs `call` in many tasks that all begin at the same moment.
-async fn race<F, T>(call: impl Fn(usize) -> F) -> Vec<T>
+pub(super) async fn race<F, T>(call: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,

@@ -5,6 +5,7 @@
 //! lock is taken all the same.
 
 mod keys;
+mod outbox;
 mod sent;
 
 use std::{
@@ -16,10 +17,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use self::{keys::Keys, sent::Sent};
+use self::{keys::Keys, outbox::Outbox, sent::Sent};
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, Refusal, Service, ServiceScope, Started, Store,
-    StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, Service, ServiceScope,
+    Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, Start, StartRequest},
@@ -40,6 +41,7 @@ struct Data {
     services: HashMap<Uuid, ServiceRow>,
     sent: Sent,
     keys: Keys,
+    outbox: Outbox,
 }
 
 struct ServiceRow {
@@ -237,11 +239,16 @@ impl Store for MemoryStore {
         start: &StartRequest<'_>,
     ) -> Result<Started, StoreError> {
         let mut data = self.data();
-        let Data { services, sent, .. } = &mut *data;
+        let Data {
+            services,
+            sent,
+            outbox,
+            ..
+        } = &mut *data;
         let service = owned(services, scope.service)?;
         let row = service.users.get_mut(&scope.user);
         let row = row.ok_or(Refusal::UserNotFound)?;
-        let StartRequest { now, rules, .. } = *start;
+        let StartRequest { id, now, rules, .. } = *start;
         let nth_last = |counted: Counted<'_>, n| sent.nth_last(counted, scope, &row.phone, n);
         let may_send = MaySend::to(&row.phone, now, rules, nth_last);
         let start = row.state.start(start, may_send);
@@ -254,9 +261,13 @@ impl Store for MemoryStore {
             template: service.template.as_ref(),
         };
         let to = row.phone.clone();
-        Ok(Started::new(start, |pin, expires_at| {
+        let started = Started::new(start, |pin, expires_at| {
             Message::new(to, sender, pin, now, expires_at, rules)
-        }))
+        });
+        if let Started::Sms(message) = &started {
+            outbox.add(id, message.clone());
+        }
+        Ok(started)
     }
 
     async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
@@ -285,6 +296,20 @@ impl Store for MemoryStore {
         let mut services = data.services.values_mut();
         let row = services.find_map(|service| service.users.get_mut(&user));
         row.ok_or(Refusal::UserNotFound)?.state.unlock();
+        Ok(())
+    }
+
+    async fn pick_up_messages(&self, pickup: Pickup) -> Result<PickedUp, StoreError> {
+        Ok(self.data().outbox.pick_up(&pickup))
+    }
+
+    async fn settle_message(
+        &self,
+        id: Uuid,
+        lease: Uuid,
+        settled: Settled,
+    ) -> Result<(), StoreError> {
+        self.data().outbox.settle(id, lease, settled);
         Ok(())
     }
 

@@ -1,0 +1,291 @@
+//! Takes messages from the store's outbox to the providers.
+//!
+//! A message is in the outbox from the step that started its authentication until a provider has
+//! it, so a crash loses none; one that was on its way when the process died goes out again. Knows
+//! the outbox, the providers and the time, and no rules but these:
+//!
+//! - providers are asked in their order, and the next only when the one before certainly did not
+//!   take the message. When that is not known, the message may have been sent, and a second one
+//!   goes out only if it is asked for ([`Courier::redelivering`]).
+//! - when all have failed and one may do better later, all are asked again, ever less often.
+//! - nothing goes out once its PIN is dead.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, Semaphore, oneshot},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{Deliver, DeliveryError};
+use crate::{
+    clock::Clock,
+    engine::time::after,
+    metrics::Metrics,
+    random,
+    store::{Outgoing, Pickup, Settled, Store, StoreError},
+};
+
+/// How long one provider may take. Longer than any answers that still will.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// Messages that are on their way at once.
+const AT_ONCE: usize = 64;
+/// How long to wait after the first failure of all providers; doubled after each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest of these waits.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long to wait when the store fails, and at most before looking again: the clock may have
+/// been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Sends what the store says must be sent.
+pub struct Courier {
+    store: Arc<dyn Store>,
+    /// In the order they are asked.
+    providers: Vec<Arc<dyn Deliver>>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    redeliver: AtomicBool,
+    looking: Mutex<Looking>,
+    /// Wakes the task that looks.
+    wakes: Notify,
+    /// Who waits for the first attempt at a message.
+    awaited: Mutex<HashMap<Uuid, oneshot::Sender<()>>>,
+    slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stopped: CancellationToken,
+}
+
+/// The task that looks into the outbox, until that is empty.
+#[derive(Default)]
+struct Looking {
+    /// It runs.
+    runs: bool,
+    /// Something was put into the outbox since it last began to look.
+    news: bool,
+}
+
+/// What became of one attempt at one provider.
+enum Attempt {
+    Sent,
+    Failed(DeliveryError),
+    Unknown,
+}
+
+impl Courier {
+    /// Sends with `providers`, in this order.
+    pub fn new(
+        store: Arc<dyn Store>,
+        providers: Vec<Arc<dyn Deliver>>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            providers,
+            clock,
+            metrics,
+            redeliver: AtomicBool::new(false),
+            looking: Mutex::default(),
+            wakes: Notify::new(),
+            awaited: Mutex::default(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            tasks: TaskTracker::new(),
+            stopped: CancellationToken::new(),
+        })
+    }
+
+    /// Whether a message that a provider may have sent is given to the next one all the same. Off
+    /// by default: a user would rather ask again than get two.
+    pub fn redelivering(&self, redeliver: bool) {
+        self.redeliver.store(redeliver, Ordering::Relaxed);
+    }
+
+    /// Says that a message was committed, or that there may be some from before. Must be called
+    /// in a runtime.
+    pub fn wake(self: &Arc<Self>) {
+        let mut looking = lock(&self.looking);
+        looking.news = true;
+        self.wakes.notify_one();
+        if !looking.runs && !self.stopped.is_cancelled() {
+            looking.runs = true;
+            let courier = Arc::clone(self);
+            self.tasks.spawn(async move { courier.look().await });
+        }
+    }
+
+    /// Completes after the first attempt at a message that is not committed yet.
+    pub fn first_attempt(&self, id: Uuid) -> oneshot::Receiver<()> {
+        let (done, waiting) = oneshot::channel();
+        let mut awaited = lock(&self.awaited);
+        // Of those that came to nothing.
+        awaited.retain(|_, it| !it.is_closed());
+        awaited.insert(id, done);
+        waiting
+    }
+
+    /// Begins nothing more, and waits for what is on its way. What is left stays in the outbox.
+    pub async fn stop(&self) {
+        self.stopped.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Sends what is due, until nothing is left that ever will be.
+    async fn look(self: Arc<Self>) {
+        loop {
+            lock(&self.looking).news = false;
+            let next = tokio::select! {
+                biased;
+                () = self.stopped.cancelled() => break,
+                next = self.pick_up() => next,
+            };
+            let pause = match next {
+                Ok(Some(pause)) => pause,
+                Ok(None) => {
+                    // Under the lock, so that whoever brings news either is seen or begins anew.
+                    let mut looking = lock(&self.looking);
+                    if looking.news {
+                        continue;
+                    }
+                    looking.runs = false;
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the outbox could not be read");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::select! {
+                () = self.stopped.cancelled() => break,
+                () = self.wakes.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Takes what is due and starts sending it. How long until more is; none when the outbox is
+    /// empty.
+    async fn pick_up(self: &Arc<Self>) -> Result<Option<Duration>, StoreError> {
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Ok(None);
+        };
+        let free = self.slots.available_permits() + 1;
+        let now = self.clock.now();
+        // As long as the slowest round takes, and some more.
+        let rounds = u32::try_from(self.providers.len() + 1).unwrap_or(u32::MAX);
+        let pickup = Pickup {
+            lease: random::uuid().map_err(|error| StoreError::Unavailable(error.into()))?,
+            now,
+            until: after(now, ATTEMPT.saturating_mul(rounds)),
+            at_most: u32::try_from(free).unwrap_or(u32::MAX),
+        };
+        let picked = self.store.pick_up_messages(pickup).await?;
+        let mut slot = Some(slot);
+        for outgoing in picked.messages {
+            let slot = match slot.take() {
+                Some(slot) => slot,
+                // This task alone takes slots, and asked for no more than were free.
+                None => match Arc::clone(&self.slots).acquire_owned().await {
+                    Ok(slot) => slot,
+                    Err(_) => return Ok(None),
+                },
+            };
+            let courier = Arc::clone(self);
+            self.tasks.spawn(async move {
+                courier.send(&outgoing, pickup.lease).await;
+                drop(slot);
+            });
+        }
+        Ok(picked.next.map(|next| {
+            let until = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+            until.min(LOOK_AGAIN)
+        }))
+    }
+
+    /// Makes one round of the providers with a message, and says in the store what came of it.
+    async fn send(&self, outgoing: &Outgoing, lease: Uuid) {
+        let settled = self.round(outgoing).await;
+        let waiting = lock(&self.awaited).remove(&outgoing.id);
+        if let Err(error) = self.store.settle_message(outgoing.id, lease, settled).await {
+            tracing::error!(%error, "a message could not be settled, and may be sent again");
+        }
+        if let Some(waiting) = waiting {
+            // Whoever asked may be gone.
+            let _ = waiting.send(());
+        }
+        if settled != Settled::Over {
+            self.wakes.notify_one();
+        }
+    }
+
+    async fn round(&self, outgoing: &Outgoing) -> Settled {
+        let mut may_do_better = false;
+        for provider in &self.providers {
+            if self.clock.now() >= outgoing.message.expires_at {
+                break;
+            }
+            let name = provider.provider();
+            match attempt(Arc::clone(provider), outgoing).await {
+                Attempt::Sent => {
+                    self.metrics.delivered(name, "sent");
+                    return Settled::Over;
+                }
+                Attempt::Failed(error) => {
+                    self.metrics.delivered(name, "failed");
+                    tracing::error!(to = %outgoing.message.to, provider = name, %error, "not delivered");
+                    may_do_better |= error.may_do_better();
+                }
+                Attempt::Unknown => {
+                    self.metrics.delivered(name, "unknown");
+                    tracing::error!(to = %outgoing.message.to, provider = name, "may not be delivered");
+                    if !self.redeliver.load(Ordering::Relaxed) {
+                        return Settled::Over;
+                    }
+                }
+            }
+        }
+        let at = after(self.clock.now(), pause(outgoing.failures));
+        if may_do_better && at < outgoing.message.expires_at {
+            Settled::Again(at)
+        } else {
+            tracing::error!(to = %outgoing.message.to, "given up");
+            Settled::Over
+        }
+    }
+}
+
+/// In a task of its own, so that a provider that panics takes nothing with it.
+async fn attempt(provider: Arc<dyn Deliver>, outgoing: &Outgoing) -> Attempt {
+    let message = outgoing.message.clone();
+    let delivering = tokio::spawn(async move { provider.deliver(&message).await });
+    let stop = delivering.abort_handle();
+    match timeout(ATTEMPT, delivering).await {
+        Ok(Ok(Ok(()))) => Attempt::Sent,
+        Ok(Ok(Err(DeliveryError::Unknown)) | Err(_)) => Attempt::Unknown,
+        Ok(Ok(Err(error))) => Attempt::Failed(error),
+        Err(_) => {
+            stop.abort();
+            Attempt::Unknown
+        }
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(LONGEST_PAUSE)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

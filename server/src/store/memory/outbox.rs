@@ -1,0 +1,69 @@
+//! Messages that must be sent, in memory.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    engine::message::Message,
+    store::{Outgoing, PickedUp, Pickup, Settled},
+};
+
+/// The messages, in the order they are due.
+#[derive(Default)]
+pub(super) struct Outbox {
+    rows: BTreeMap<(Timestamp, Uuid), Row>,
+}
+
+struct Row {
+    lease: Option<Uuid>,
+    outgoing: Outgoing,
+}
+
+impl Outbox {
+    pub(super) fn add(&mut self, id: Uuid, message: Message) {
+        let due = message.sent_at;
+        let outgoing = Outgoing {
+            id,
+            message,
+            failures: 0,
+        };
+        let row = Row {
+            lease: None,
+            outgoing,
+        };
+        self.rows.insert((due, id), row);
+    }
+
+    pub(super) fn pick_up(&mut self, pickup: &Pickup) -> PickedUp {
+        let mut messages = Vec::new();
+        for _ in 0..pickup.at_most {
+            let Some(first) = self.rows.first_entry() else {
+                break;
+            };
+            if first.key().0 > pickup.now {
+                break;
+            }
+            let mut row = first.remove();
+            row.lease = Some(pickup.lease);
+            messages.push(row.outgoing.clone());
+            self.rows.insert((pickup.until, row.outgoing.id), row);
+        }
+        let next = self.rows.keys().next().map(|(due, _)| *due);
+        PickedUp { messages, next }
+    }
+
+    pub(super) fn settle(&mut self, id: Uuid, lease: Uuid, settled: Settled) {
+        let mut rows = self.rows.iter();
+        let found = rows.find(|(key, row)| key.1 == id && row.lease == Some(lease));
+        let Some(key) = found.map(|(key, _)| *key) else {
+            return;
+        };
+        if let (Some(mut row), Settled::Again(at)) = (self.rows.remove(&key), settled) {
+            row.lease = None;
+            row.outgoing.failures += 1;
+            self.rows.insert((at, id), row);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a store keeps of a message until it is sent.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::engine::message::Message;
+
+/// A worker that wants messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Pickup {
+    /// Tells this worker's hold on its messages from a later one.
+    pub lease: Uuid,
+    /// The time.
+    pub now: Timestamp,
+    /// Until when nobody else gets them, should this worker die.
+    pub until: Timestamp,
+    /// How many at most.
+    pub at_most: u32,
+}
+
+/// What a worker got.
+#[derive(Debug, Default)]
+pub struct PickedUp {
+    /// Messages that nobody else sends until the lease is over.
+    pub messages: Vec<Outgoing>,
+    /// When the next of all others is due; none when there is none.
+    pub next: Option<Timestamp>,
+}
+
+/// A message that must be sent.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Its id: that of the start that asked for it.
+    pub id: Uuid,
+    /// What goes where.
+    pub message: Message,
+    /// How often all providers have failed to take it.
+    pub failures: u32,
+}
+
+/// What becomes of a message that was picked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is sent, or never will be.
+    Over,
+    /// It is tried again at this time.
+    Again(Timestamp),
+}

@@ -1,0 +1,77 @@
+//! What was sent when, as far as a budget asks.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
+
+use super::{
+    failure::Failure,
+    user::{micros, moment},
+};
+use crate::{
+    engine::{
+        budget::{Budgets, Counted},
+        keys::Keys,
+        phone::Phone,
+        time::after,
+    },
+    store::{StoreError, UserScope},
+};
+
+/// Old rows that one new message takes away: more than it adds, so that none pile up.
+const SWEPT: u32 = 32;
+
+/// What is counted together, hashed under each key.
+fn what(keys: &Keys, counted: Counted<'_>, scope: UserScope, to: &Phone) -> Vec<[u8; 32]> {
+    let account = scope.service.account;
+    let (kind, whose, rest) = match counted {
+        Counted::User => ("sent:user", scope.user, String::new()),
+        Counted::Number => ("sent:number", account, to.expose().to_owned()),
+        Counted::Account => ("sent:account", account, String::new()),
+        Counted::Prefix(prefix) => ("sent:prefix", account, prefix.to_string()),
+    };
+    keys.find(kind, &[whose.as_bytes(), rest.as_bytes()].concat())
+}
+
+/// When the `n`-th last message was sent, of those that are counted together with one to `to`.
+pub(super) fn nth_last(
+    db: &Connection,
+    keys: &Keys,
+    counted: Counted<'_>,
+    scope: UserScope,
+    to: &Phone,
+    n: u32,
+) -> Result<Option<Timestamp>, StoreError> {
+    let hashes = what(keys, counted, scope, to);
+    let places = vec!["?"; hashes.len()].join(", ");
+    let last = Value::Integer(i64::from(n) - 1);
+    let values = (hashes.into_iter().map(|it| Value::Blob(it.to_vec()))).chain([last]);
+    let at: Option<i64> = db
+        .prepare_cached(&format!(
+            "SELECT at FROM sent WHERE what IN ({places}) ORDER BY at DESC LIMIT 1 OFFSET ?"
+        ))?
+        .query_row(params_from_iter(values), |row| row.get(0))
+        .optional()?;
+    Ok(at.map(moment).transpose()?)
+}
+
+/// Counts a message, and forgets some that are of no use any more.
+pub(super) fn count(
+    db: &Connection,
+    keys: &Keys,
+    scope: UserScope,
+    to: &Phone,
+    now: Timestamp,
+    budgets: &Budgets,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE until <= ?1 LIMIT ?2)",
+    )?
+    .execute((micros(now), SWEPT))?;
+    for (counted, budget) in budgets.of(to) {
+        let hashes = what(keys, counted, scope, to);
+        let current = hashes.first().ok_or(Failure::Row("a key"))?;
+        db.prepare_cached("INSERT INTO sent (what, at, until) VALUES (?1, ?2, ?3)")?
+            .execute((current, micros(now), micros(after(now, budget.per))))?;
+    }
+    Ok(())
+}

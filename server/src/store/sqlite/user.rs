@@ -1,0 +1,265 @@
+//! A user's row: who it is, where its messages go, and its authentication.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use crate::{
+    engine::{
+        authentication::{AuthState, Authentication, Authenticator, Challenge},
+        keys::{Keys, Place},
+        phone::Phone,
+        pin::PinMac,
+        totp::TotpSecret,
+    },
+    random,
+    store::{NewUser, Refusal, ServiceScope, StoreError, User, UserScope},
+};
+
+/// What a phone number is sealed as.
+const PHONE: &str = "phone";
+/// What an authenticator's secret is sealed as.
+const TOTP: &str = "totp";
+
+/// What a column keeps of a moment.
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// What [`micros`] kept.
+pub(super) fn moment(micros: i64) -> Result<Timestamp, Failure> {
+    Timestamp::from_microsecond(micros).map_err(|_| Failure::Row("a moment"))
+}
+
+/// Whether the service is the account's that asks.
+pub(super) fn may_use(db: &Connection, scope: ServiceScope) -> Result<(), StoreError> {
+    let account: Option<Uuid> = db
+        .prepare_cached("SELECT account FROM services WHERE id = ?1")?
+        .query_row([scope.service], |row| row.get(0))
+        .optional()?;
+    match account {
+        None => Err(Refusal::ServiceNotFound.into()),
+        Some(account) if account != scope.account => Err(Refusal::ServiceForbidden.into()),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Adds a user to a service that may be used.
+pub(super) fn insert(
+    db: &Connection,
+    keys: &Keys,
+    service: Uuid,
+    new: &NewUser,
+) -> Result<User, StoreError> {
+    let taken = db
+        .prepare_cached("SELECT 1 FROM users WHERE service = ?1 AND id_in_service = ?2")?
+        .exists((service, &new.id_in_service))?;
+    if taken {
+        return Err(Refusal::UserExists.into());
+    }
+    let phone = seal(keys, PHONE, new.id, new.phone.expose())?;
+    db.prepare_cached(
+        "INSERT INTO users (id, service, id_in_service, phone, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((
+        new.id,
+        service,
+        &new.id_in_service,
+        phone,
+        micros(new.created_at),
+    ))?;
+    Ok(User {
+        id: new.id,
+        id_in_service: new.id_in_service.clone(),
+        created_at: new.created_at,
+    })
+}
+
+/// A user of a service that may be used.
+pub(super) fn get(db: &Connection, scope: UserScope) -> Result<User, StoreError> {
+    db.prepare_cached(
+        "SELECT id, id_in_service, created_at FROM users WHERE id = ?1 AND service = ?2",
+    )?
+    .query_row((scope.user, scope.service.service), |row| Ok(user(row)))
+    .optional()?
+    .ok_or(Refusal::UserNotFound)?
+}
+
+/// All users of a service that may be used, oldest first.
+pub(super) fn get_all(db: &Connection, service: Uuid) -> Result<Vec<User>, StoreError> {
+    db.prepare_cached(
+        "SELECT id, id_in_service, created_at FROM users WHERE service = ?1 ORDER BY place",
+    )?
+    .query_map([service], |row| Ok(user(row)))?
+    .collect::<Result<Result<Vec<User>, StoreError>, _>>()?
+}
+
+fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.get(0)?,
+        id_in_service: row.get(1)?,
+        created_at: moment(row.get(2)?)?,
+    })
+}
+
+/// Removes a user of a service that may be used.
+pub(super) fn delete(db: &Connection, scope: UserScope) -> Result<(), StoreError> {
+    let gone = db
+        .prepare_cached("DELETE FROM users WHERE id = ?1 AND service = ?2")?
+        .execute((scope.user, scope.service.service))?;
+    if gone == 0 {
+        return Err(Refusal::UserNotFound.into());
+    }
+    Ok(())
+}
+
+/// Where a user's messages go.
+pub(super) fn phone(db: &Connection, keys: &Keys, user: Uuid) -> Result<Phone, StoreError> {
+    let sealed: Vec<u8> = db
+        .prepare_cached("SELECT phone FROM users WHERE id = ?1")?
+        .query_row([user], |row| row.get(0))?;
+    let opened = open(keys, PHONE, user, &sealed)?;
+    Ok(Phone::parse(&opened).map_err(|_| Failure::Row("a phone number"))?)
+}
+
+/// The authentication of a user of a service that may be used.
+pub(super) fn state(
+    db: &Connection,
+    keys: &Keys,
+    scope: UserScope,
+) -> Result<AuthState, StoreError> {
+    db.prepare_cached(
+        "SELECT auth_id, pin_mac, started_at, expires_at, tries_left, last_pin_at, wrong_in_a_row,
+                totp_secret, totp_confirmed, totp_last_step
+         FROM users WHERE id = ?1 AND service = ?2",
+    )?
+    .query_row((scope.user, scope.service.service), |row| {
+        Ok(read_state(row, keys, scope.user))
+    })
+    .optional()?
+    .ok_or(Refusal::UserNotFound)?
+}
+
+fn read_state(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<AuthState, StoreError> {
+    let running = match row.get("auth_id")? {
+        None => None,
+        Some(id) => {
+            let mac: Option<[u8; 32]> = row.get("pin_mac")?;
+            Some(Authentication {
+                id,
+                challenge: mac.map_or(Challenge::Totp, |mac| {
+                    Challenge::Sms(PinMac::from_bytes(mac))
+                }),
+                started_at: moment(row.get("started_at")?)?,
+                expires_at: moment(row.get("expires_at")?)?,
+                tries_left: row.get("tries_left")?,
+            })
+        }
+    };
+    let secret: Option<Vec<u8>> = row.get("totp_secret")?;
+    let authenticator = match secret {
+        None => None,
+        Some(sealed) => {
+            let text = open(keys, TOTP, user, &sealed)?;
+            let secret = TotpSecret::from_base32(&text);
+            Some(Authenticator {
+                secret: secret.map_err(|_| Failure::Row("an authenticator's secret"))?,
+                confirmed: row.get("totp_confirmed")?,
+                last_step: row.get("totp_last_step")?,
+            })
+        }
+    };
+    let last_pin_at: Option<i64> = row.get("last_pin_at")?;
+    Ok(AuthState {
+        running,
+        last_pin_at: last_pin_at.map(moment).transpose()?,
+        wrong_in_a_row: row.get("wrong_in_a_row")?,
+        authenticator,
+    })
+}
+
+/// Writes a user's authentication; a new secret with [`put_authenticator`].
+pub(super) fn put_state(db: &Connection, user: Uuid, state: &AuthState) -> Result<(), StoreError> {
+    let running = state.running.as_ref();
+    let mac = running.and_then(|it| match &it.challenge {
+        Challenge::Sms(mac) => Some(*mac.as_bytes()),
+        Challenge::Totp => None,
+    });
+    db.prepare_cached(
+        "UPDATE users SET auth_id = :auth_id, pin_mac = :pin_mac, started_at = :started_at,
+                expires_at = :expires_at, tries_left = :tries_left, last_pin_at = :last_pin_at,
+                wrong_in_a_row = :wrong_in_a_row, totp_confirmed = :totp_confirmed,
+                totp_last_step = :totp_last_step
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": user,
+        ":auth_id": running.map(|it| it.id),
+        ":pin_mac": mac,
+        ":started_at": running.map(|it| micros(it.started_at)),
+        ":expires_at": running.map(|it| micros(it.expires_at)),
+        ":tries_left": running.map(|it| it.tries_left),
+        ":last_pin_at": state.last_pin_at.map(micros),
+        ":wrong_in_a_row": state.wrong_in_a_row,
+        ":totp_confirmed": state.authenticator.as_ref().is_some_and(|it| it.confirmed),
+        ":totp_last_step": state.authenticator.as_ref().and_then(|it| it.last_step),
+    })?;
+    Ok(())
+}
+
+/// Writes the secret of a user's authenticator, or that there is none.
+pub(super) fn put_authenticator(
+    db: &Connection,
+    keys: &Keys,
+    user: Uuid,
+    authenticator: Option<&Authenticator>,
+) -> Result<(), StoreError> {
+    let sealed = authenticator
+        .map(|it| seal(keys, TOTP, user, &it.secret.to_base32()))
+        .transpose()?;
+    db.prepare_cached("UPDATE users SET totp_secret = ?2 WHERE id = ?1")?
+        .execute((user, sealed))?;
+    Ok(())
+}
+
+/// Seals anew, with the current key, what another one sealed, so that the other may go. Gives how
+/// many rows that were, of at most so many at a time.
+pub(super) fn seal_anew(db: &Connection, keys: &Keys, at_most: u32) -> Result<usize, StoreError> {
+    let current = keys.head();
+    let rows = db
+        .prepare_cached(
+            "SELECT id, phone, totp_secret FROM users
+             WHERE substr(phone, 1, length(?1)) <> ?1
+                OR substr(totp_secret, 1, length(?1)) <> ?1 LIMIT ?2",
+        )?
+        .query_map((&current, at_most), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<Result<Vec<(Uuid, Vec<u8>, Option<Vec<u8>>)>, _>>()?;
+    for (user, phone, totp) in &rows {
+        let phone = seal(keys, PHONE, *user, &open(keys, PHONE, *user, phone)?)?;
+        let anew = |sealed: &Vec<u8>| seal(keys, TOTP, *user, &open(keys, TOTP, *user, sealed)?);
+        let totp = totp.as_ref().map(anew).transpose()?;
+        db.prepare_cached("UPDATE users SET phone = ?2, totp_secret = ?3 WHERE id = ?1")?
+            .execute((user, phone, totp))?;
+    }
+    Ok(rows.len())
+}
+
+fn seal(keys: &Keys, kind: &'static str, row: Uuid, text: &str) -> Result<Vec<u8>, Failure> {
+    Ok(keys.seal(Place { kind, row }, text.as_bytes(), random::fill)?)
+}
+
+fn open(
+    keys: &Keys,
+    kind: &'static str,
+    row: Uuid,
+    sealed: &[u8],
+) -> Result<Zeroizing<String>, Failure> {
+    let opened = keys.open(Place { kind, row }, sealed)?;
+    let text = str::from_utf8(&opened).map_err(|_| Failure::Row(kind))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}

@@ -1,0 +1,283 @@
+//! A thread with a connection of its own, which runs steps one after another.
+//!
+//! The writer's commits wait for the disk, so it takes all steps that came in the meantime into
+//! one transaction and answers them together, after the commit: the busier it is, the fewer
+//! commits a step costs. Each step has a savepoint: one that fails takes back what it did and
+//! nothing else. Knows SQL transactions, and nothing of what the steps do.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::failure::Failure;
+use crate::store::StoreError;
+
+/// Steps that wait for the thread; more wait to get here.
+const QUEUE: usize = 1024;
+
+/// How a thread runs its steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Many steps in one transaction, which has the only right to write.
+    Writer,
+    /// Each step in a transaction of its own: a snapshot that is older than the step would hide
+    /// what its caller was told is written.
+    Reader,
+}
+
+impl Kind {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Writer => "BEGIN IMMEDIATE",
+            Self::Reader => "BEGIN DEFERRED",
+        }
+    }
+
+    /// The most steps in one transaction: what one failed commit can fail.
+    fn at_once(self) -> usize {
+        match self {
+            Self::Writer => 256,
+            Self::Reader => 1,
+        }
+    }
+}
+
+/// The way to a thread. It ends when this is dropped, after the steps that wait.
+pub(super) struct Worker {
+    steps: Option<mpsc::Sender<Box<dyn Step>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Worker {
+    pub(super) fn start(db: Connection, kind: Kind) -> io::Result<Self> {
+        let (steps, mut waiting) = mpsc::channel::<Box<dyn Step>>(QUEUE);
+        let thread = thread::Builder::new()
+            .name("verigator-sqlite".to_owned())
+            .spawn(move || {
+                while let Some(first) = waiting.blocking_recv() {
+                    transaction(&db, kind, first, &mut waiting);
+                }
+            })?;
+        Ok(Self {
+            steps: Some(steps),
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs a step and gives what came of it, once that is committed.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let step = Box::new(Waiting {
+            step: Some(step),
+            done: None,
+            answer,
+        });
+        let steps = self.steps.as_ref().ok_or(Failure::Ended)?;
+        steps.send(step).await.map_err(|_| Failure::Ended)?;
+        answered.await.map_err(|_| Failure::Ended)?
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.steps.take();
+        if let Some(thread) = self.thread.take() {
+            // It caught what its steps threw, so there is nothing to hear from it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A step whose caller waits.
+trait Step: Send {
+    /// Whether it did what it should.
+    fn run(&mut self, db: &Connection) -> bool;
+    /// Answers its caller, also when all of it was lost.
+    fn settle(self: Box<Self>, lost: Option<&str>);
+}
+
+struct Waiting<F, T> {
+    step: Option<F>,
+    done: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Step for Waiting<F, T> {
+    fn run(&mut self, db: &Connection) -> bool {
+        self.done = self.step.take().map(|step| step(db));
+        matches!(self.done, Some(Ok(_)))
+    }
+
+    fn settle(self: Box<Self>, lost: Option<&str>) {
+        // A refusal may rest on what another step of the transaction wrote, so it counts no more
+        // than the transaction.
+        let answer = match lost {
+            None => self.done.unwrap_or_else(|| Err(Failure::Ended.into())),
+            Some(why) => Err(Failure::NotCommitted(why.to_owned()).into()),
+        };
+        // Nobody waits any more when the caller was stopped; the step has happened all the same.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Runs `first`, and what else waits if there may be more, in one transaction.
+fn transaction(
+    db: &Connection,
+    kind: Kind,
+    first: Box<dyn Step>,
+    waiting: &mut mpsc::Receiver<Box<dyn Step>>,
+) {
+    let mut steps = Vec::new();
+    let mut next = Some(first);
+    let mut committed = db.execute_batch(kind.begin());
+    while let Some(mut step) = next.take() {
+        if committed.is_ok() {
+            committed = attempt(db, step.as_mut());
+        }
+        steps.push(step);
+        if committed.is_ok() && steps.len() < kind.at_once() {
+            next = waiting.try_recv().ok();
+        }
+    }
+    let committed = committed.and_then(|()| db.execute_batch("COMMIT"));
+    if committed.is_err() && !db.is_autocommit() {
+        // Fails only when SQLite has rolled back by itself.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    let lost = committed.err().map(|error| error.to_string());
+    for step in steps {
+        step.settle(lost.as_deref());
+    }
+}
+
+/// Runs one step; an error means that the whole transaction is lost.
+fn attempt(db: &Connection, step: &mut dyn Step) -> rusqlite::Result<()> {
+    db.execute_batch("SAVEPOINT step")?;
+    let done = catch_unwind(AssertUnwindSafe(|| step.run(db)));
+    // On some errors, such as a full disk, SQLite rolls all of it back: then this fails, too.
+    match done {
+        Ok(true) => db.execute_batch("RELEASE step"),
+        Ok(false) | Err(_) => db.execute_batch("ROLLBACK TO step; RELEASE step"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::Refusal;
+
+    fn worker() -> (Arc<Worker>, Connection, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER PRIMARY KEY)")
+            .unwrap();
+        let worker = Arc::new(Worker::start(db, Kind::Writer).unwrap());
+        (worker, Connection::open(&path).unwrap(), folder)
+    }
+
+    fn rows(db: &Connection) -> i64 {
+        db.query_row("SELECT count(*) FROM t", (), |row| row.get(0))
+            .unwrap()
+    }
+
+    fn insert(db: &Connection, n: i64) -> Result<(), StoreError> {
+        db.execute("INSERT INTO t VALUES (?1)", [n])?;
+        Ok(())
+    }
+
+    /// Holds the worker until `go` is dropped, so that what follows shares one transaction.
+    fn hold(worker: &Arc<Worker>) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let worker = Arc::clone(worker);
+        let holding = tokio::spawn(async move {
+            let wait = move |_: &Connection| {
+                let _ = gone.recv();
+                Ok(())
+            };
+            // It shares the transaction, and so its end.
+            let _ = worker.run(wait).await;
+        });
+        (go, holding)
+    }
+
+    type AnyStep = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+
+    async fn together(worker: &Arc<Worker>, steps: Vec<AnyStep>) -> Vec<Result<(), StoreError>> {
+        let (go, holding) = hold(worker);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let mut running = Vec::new();
+        for step in steps {
+            let worker = Arc::clone(worker);
+            running.push(tokio::spawn(async move { worker.run(step).await }));
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        drop(go);
+        holding.await.unwrap();
+        let mut done = Vec::new();
+        for step in running {
+            done.push(step.await.unwrap());
+        }
+        done
+    }
+
+    #[tokio::test]
+    async fn many_steps_are_one_commit_and_a_failed_one_takes_back_its_own() {
+        let (worker, other, _folder) = worker();
+        let version = |db: &Connection| -> i64 {
+            db.query_row("PRAGMA data_version", (), |row| row.get(0))
+                .unwrap()
+        };
+        let before = version(&other);
+        let done = together(
+            &worker,
+            vec![
+                Box::new(|db| insert(db, 1)),
+                Box::new(|db| insert(db, 2).and(Err(Refusal::UserExists.into()))),
+                Box::new(|db| insert(db, 3).and_then(|()| insert(db, 3))),
+                Box::new(|db| insert(db, 4).map(|()| panic!("on purpose"))),
+                Box::new(|db| insert(db, 5)),
+            ],
+        )
+        .await;
+        assert!(matches!(done[0], Ok(())));
+        assert!(matches!(done[1], Err(StoreError::Refused(_))));
+        assert!(matches!(done[2], Err(StoreError::Unavailable(_))));
+        assert!(matches!(done[3], Err(StoreError::Unavailable(_))));
+        assert!(matches!(done[4], Ok(())));
+        assert_eq!(rows(&other), 2);
+        assert_eq!(version(&other), before + 1, "one commit");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_as_done_when_the_commit_fails() {
+        let (worker, other, _folder) = worker();
+        // What one step sees of another's is void, too: so is a refusal.
+        let done = together(
+            &worker,
+            vec![
+                Box::new(|db| insert(db, 1)),
+                Box::new(|_| Err(Refusal::UserExists.into())),
+                Box::new(|db| Ok(db.execute_batch("ROLLBACK")?)),
+            ],
+        )
+        .await;
+        for done in done {
+            assert!(matches!(done, Err(StoreError::Unavailable(_))), "{done:?}");
+        }
+        assert_eq!(rows(&other), 0);
+        worker.run(|db| insert(db, 1)).await.unwrap();
+        assert_eq!(rows(&other), 1);
+    }
+}

@@ -1,0 +1,95 @@
+//! Messages that must be sent.
+
+use super::*;
+
+async fn pick_up(store: &Shared, lease: Uuid, second: i64, at_most: u32) -> PickedUp {
+    let pickup = Pickup {
+        lease,
+        now: at(second),
+        until: at(second + 60),
+        at_most,
+    };
+    store.pick_up_messages(pickup).await.unwrap()
+}
+
+/// Each test begins and ends with an empty outbox.
+async fn clear(store: &Shared) {
+    let lease = Uuid::new_v4();
+    loop {
+        let picked = pick_up(store, lease, 1_000_000_000, 1_000).await.messages;
+        if picked.is_empty() {
+            return;
+        }
+        for it in picked {
+            let over = store.settle_message(it.id, lease, Settled::Over);
+            over.await.unwrap();
+        }
+    }
+}
+
+pub(super) async fn outbox(store: &Shared) {
+    clear(store).await;
+    let (one, two) = (some_user(store).await, some_user(store).await);
+    let pins = [sent_pin(store, one, 0).await, sent_pin(store, two, 1).await];
+    // What starts nothing sends nothing.
+    assert!(matches!(
+        start(store, one, Method::Sms, 2).await,
+        Started::TooSoon { .. }
+    ));
+    let [mine, other] = [Uuid::new_v4(), Uuid::new_v4()];
+    let first = pick_up(store, mine, 5, 1).await;
+    assert_eq!(first.next, Some(at(1)));
+    let second = pick_up(store, other, 5, 9).await;
+    assert_eq!(second.next, Some(at(65)));
+    let (first, second) = (&first.messages[0], &second.messages[..]);
+    assert_eq!(second.len(), 1);
+    let second = &second[0];
+    for (sent, pin) in [(first, &pins[0]), (second, &pins[1])] {
+        assert_eq!(sent.message.pin.expose(), pin);
+        assert!(sent.message.text.starts_with(pin.as_str()));
+        assert_eq!(sent.message.to.expose(), "+37255555555");
+        assert_eq!(sent.failures, 0);
+    }
+    assert_eq!(first.message.sent_at, at(0));
+    assert_eq!(first.message.expires_at, at(600));
+    assert!(pick_up(store, mine, 64, 9).await.messages.is_empty());
+
+    // One is tried again later, one is over; whoever lost a lease settles nothing.
+    let settle = async |id, lease, settled| store.settle_message(id, lease, settled).await.unwrap();
+    settle(first.id, other, Settled::Over).await;
+    settle(first.id, mine, Settled::Again(at(20))).await;
+    settle(second.id, other, Settled::Over).await;
+    assert!(pick_up(store, mine, 19, 9).await.messages.is_empty());
+    let again = pick_up(store, mine, 20, 9).await;
+    assert_eq!(again.messages.len(), 1);
+    let again = &again.messages[0];
+    assert_eq!((again.id, again.failures), (first.id, 1));
+    assert_eq!(again.message.pin.expose(), pins[0]);
+
+    // Its worker dies; another gets it when the lease is over, and the dead one comes back late.
+    let heir = pick_up(store, other, 80, 9).await;
+    assert_eq!(heir.messages.len(), 1);
+    settle(first.id, mine, Settled::Over).await;
+    settle(first.id, other, Settled::Over).await;
+    let none = pick_up(store, mine, 1_000, 9).await;
+    assert!(none.messages.is_empty() && none.next.is_none());
+}
+
+/// However many pick up at once, each message comes to one.
+pub(super) async fn outbox_in_parallel(store: &Shared) {
+    clear(store).await;
+    let service = service(store, account(store).await).await;
+    for round in 0..20 {
+        for _ in 0..10 {
+            let user = user(store, service).await;
+            sent_pin(store, user, 0).await;
+        }
+        let picked = races::race(|_| {
+            let store = Arc::clone(store);
+            async move { pick_up(&store, Uuid::new_v4(), 0, 3).await.messages.len() }
+        })
+        .await;
+        assert_eq!(picked.iter().sum::<usize>(), 10, "round {round}");
+        clear(store).await;
+    }
+}

@@ -1,0 +1,259 @@
+//! Messages reach a provider, in memory and over a file: providers that do what a test scripted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod common;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use common::{Client, parts, serve_app};
+use verigator_server::{
+    app::App,
+    clock::MovableClock,
+    delivery::{Deliver, DeliveryError, Message},
+    engine::keys::Keys,
+    store::{Store, memory::MemoryStore},
+};
+
+/// What a provider does with a message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    Take,
+    Refuse,
+    Fail,
+    Lose,
+    Hang,
+    Panic,
+}
+
+/// Does as scripted, and takes everything once the script is over.
+struct Provider {
+    name: &'static str,
+    script: Mutex<VecDeque<Act>>,
+    /// Each message that came, and when.
+    heard: Mutex<Vec<(String, Instant)>>,
+}
+
+impl Provider {
+    fn new(name: &'static str, script: &[Act]) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            script: Mutex::new(script.iter().copied().collect()),
+            heard: Mutex::default(),
+        })
+    }
+
+    fn heard(&self) -> usize {
+        self.heard.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Deliver for Provider {
+    fn provider(&self) -> &'static str {
+        self.name
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        let pin = message.pin.expose().to_owned();
+        self.heard.lock().unwrap().push((pin, Instant::now()));
+        let act = self.script.lock().unwrap().pop_front();
+        match act.unwrap_or(Act::Take) {
+            Act::Take => Ok(()),
+            Act::Refuse => Err(DeliveryError::Refused),
+            Act::Fail => Err(DeliveryError::Failed(None)),
+            Act::Lose => Err(DeliveryError::Unknown),
+            Act::Hang => std::future::pending().await,
+            Act::Panic => panic!("on purpose"),
+        }
+    }
+}
+
+struct Server {
+    app: Arc<App>,
+    client: Client,
+    clock: Arc<MovableClock>,
+    user: String,
+}
+
+impl Server {
+    async fn start(store: Arc<dyn Store>, providers: &[&Arc<Provider>]) -> Self {
+        let clock = Arc::new(MovableClock::default());
+        let mut parts = parts(store, Provider::new("unused", &[]));
+        parts.deliver = providers.iter().map(|it| Arc::clone(it) as _).collect();
+        parts.answer_after_attempt = false;
+        parts.rules.resend_delay = Duration::ZERO;
+        parts.clock = Arc::clone(&clock) as _;
+        let app = App::new(parts).unwrap();
+        let client = Client::to(&serve_app(Arc::clone(&app)).await);
+        let user = client.user(&client.service("shop").await, "jo").await;
+        Self {
+            app,
+            client,
+            clock,
+            user,
+        }
+    }
+
+    async fn initiate(&self) {
+        assert_eq!(self.client.initiate(&self.user, "sms").await.status, 201);
+    }
+}
+
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+/// What the first and the second of two providers hear when the first does `act` once.
+async fn heard_when(act: Act, redeliver: bool) -> (usize, usize) {
+    let (one, two) = (Provider::new("one", &[act]), Provider::new("two", &[]));
+    let server = Server::start(memory(), &[&one, &two]).await;
+    server.app.courier.redelivering(redeliver);
+    server.initiate().await;
+    until("the first attempt", || one.heard() > 0).await;
+    // Everything that will happen has happened once it stops.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.app.courier.stop().await;
+    (one.heard(), two.heard())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_certainly_failed_goes_to_the_next_and_what_may_have_arrived_does_not() {
+    for (act, redeliver, heard) in [
+        (Act::Take, false, (1, 0)),
+        (Act::Refuse, false, (1, 1)),
+        (Act::Fail, false, (1, 1)),
+        (Act::Lose, false, (1, 0)),
+        (Act::Panic, false, (1, 0)),
+        (Act::Take, true, (1, 0)),
+        (Act::Fail, true, (1, 1)),
+        (Act::Lose, true, (1, 1)),
+    ] {
+        assert_eq!(
+            heard_when(act, redeliver).await,
+            heard,
+            "{act:?} {redeliver}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_hangs_is_given_up_and_holds_up_nobody_else() {
+    let provider = Provider::new("one", &[Act::Hang]);
+    let server = Server::start(memory(), &[&provider]).await;
+    server.initiate().await;
+    until("the one that hangs", || provider.heard() == 1).await;
+    server.initiate().await;
+    until("the one behind it", || provider.heard() == 2).await;
+    let begun = Instant::now();
+    server.app.courier.stop().await;
+    assert!(
+        begun.elapsed() > Duration::from_secs(5),
+        "it was waited for"
+    );
+    assert_eq!(provider.heard(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_tried_again_until_the_pin_is_dead() {
+    let provider = Provider::new("one", &[Act::Fail, Act::Fail]);
+    let server = Server::start(memory(), &[&provider]).await;
+    server.initiate().await;
+    until("third time", || provider.heard() == 3).await;
+    {
+        let heard = provider.heard.lock().unwrap();
+        assert!(heard.iter().all(|(pin, _)| *pin == heard[0].0));
+        let wait = heard[2].1 - heard[1].1;
+        assert!(wait > Duration::from_millis(1_900), "{wait:?}");
+    }
+
+    provider.script.lock().unwrap().push_back(Act::Fail);
+    server.initiate().await;
+    until("the fourth", || provider.heard() == 4).await;
+    server.clock.advance(Duration::from_mins(10));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(provider.heard(), 4, "its PIN is dead");
+
+    // What was refused is not tried again.
+    provider.script.lock().unwrap().push_back(Act::Refuse);
+    server.initiate().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(provider.heard(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_attempt_starts_within_10_ms() {
+    let provider = Provider::new("one", &[]);
+    let server = Server::start(memory(), &[&provider]).await;
+    let mut waits = Vec::new();
+    for n in 0..50 {
+        // Asleep between messages, too.
+        tokio::time::sleep(Duration::from_millis(n % 3 * 10)).await;
+        let before = provider.heard();
+        server.initiate().await;
+        let answered = Instant::now();
+        until("it is sent", || provider.heard() > before).await;
+        let sent = provider.heard.lock().unwrap().last().unwrap().1;
+        waits.push(sent.saturating_duration_since(answered));
+    }
+    waits.sort_unstable();
+    // The machine may be busy with other tests: the median is the program's own.
+    assert!(waits[25] < Duration::from_millis(10), "{waits:?}");
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_before_a_stop_is_sent_after_the_next_start() {
+    use verigator_server::store::sqlite::SqliteStore;
+
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::parse(&"01".repeat(32)).unwrap();
+    let open = || Arc::new(SqliteStore::open(&folder.path().join("db"), keys.clone()).unwrap());
+    let (one, hangs) = (
+        Provider::new("one", &[]),
+        Provider::new("hangs", &[Act::Hang]),
+    );
+    // Committed and never looked at; and one that was on its way.
+    let server = Server::start(open(), &[&one]).await;
+    server.app.courier.stop().await;
+    server.initiate().await;
+    let parts = |store: &Arc<SqliteStore>, provider: &Arc<Provider>| {
+        parts(Arc::clone(store) as _, Arc::clone(provider) as _)
+    };
+    let second = open();
+    let app = App::new(parts(&second, &hangs)).unwrap();
+    app.courier.wake();
+    until("it is on its way", || hangs.heard() == 1).await;
+
+    // Another process, while the second may still be sending it.
+    let (store, two) = (open(), Provider::new("two", &[]));
+    let app = App::new(parts(&store, &two)).unwrap();
+    app.courier.wake();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(two.heard(), 0, "two would send it twice");
+    // The second is known to be dead.
+    store.release_messages().await.unwrap();
+    app.courier.wake();
+    until("it is sent", || two.heard() == 1).await;
+    assert_eq!(one.heard(), 0);
+    let (sent, tried) = (two.heard.lock().unwrap(), hangs.heard.lock().unwrap());
+    assert_eq!(sent[0].0, tried[0].0, "the same PIN");
+}

@@ -1,0 +1,496 @@
+//! `verigator serve` and the commands beside it, from outside; also killed, again and again.
+#![cfg(all(feature = "cli", unix))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod common;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+fn verigator(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verigator"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VERIGATOR_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    verigator(folder, arguments).output().unwrap()
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The password of a new account.
+fn account(folder: &Path, name: &str) -> String {
+    let output = run(folder, &["account", "create", name]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+    said(&output.stdout).trim().to_owned()
+}
+
+/// PINs that were printed, by number.
+type Printed = Arc<Mutex<HashMap<String, Vec<String>>>>;
+
+/// A server that runs; killed when dropped.
+struct Served {
+    child: Child,
+    url: String,
+    reading: Option<thread::JoinHandle<()>>,
+}
+
+impl Served {
+    fn start(folder: &Path, arguments: &[&str], printed: &Printed) -> Self {
+        let listen = ["serve", "--listen", "127.0.0.1:0"];
+        let mut child = verigator(folder, &[&listen, arguments].concat())
+            .env("VERIGATOR_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let url = first.strip_prefix("Verigator on ").unwrap().to_owned();
+        let printed = Arc::clone(printed);
+        let reading = thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // "<time> <number>: <pin> is your …"
+                let mut words = line.split_whitespace().skip(1);
+                let (Some(to), Some(pin)) = (words.next(), words.next()) else {
+                    continue;
+                };
+                let mut printed = printed.lock().unwrap();
+                let to = to.trim_end_matches(':').to_owned();
+                printed.entry(to).or_default().push(pin.to_owned());
+            }
+        });
+        Self {
+            child,
+            url,
+            reading: Some(reading),
+        }
+    }
+
+    fn client(&self, auth: &str) -> Client {
+        Client::to(&self.url).with_auth(auth)
+    }
+
+    /// Ends it with a signal, and gives its status once all that it printed was read.
+    fn end(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args([signal, &id]).status().unwrap();
+        let status = self.child.wait().unwrap();
+        if let Some(reading) = self.reading.take() {
+            reading.join().unwrap();
+        }
+        status.code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last PIN that was printed for a number, within two seconds.
+async fn pin(printed: &Printed, to: &str) -> Option<String> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        if let Some(pins) = printed.lock().unwrap().get(to) {
+            return pins.last().cloned();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    None
+}
+
+#[tokio::test]
+async fn it_serves_drains_and_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = account(folder.path(), "shop");
+    let key = folder.path().join("verigator.key");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let auth = format!("shop:{password}");
+    let printed = Printed::default();
+    let mut first = Served::start(folder.path(), &[], &printed);
+    let client = first.client(&auth);
+    let user = client.user(&client.service("shop").await, "jo").await;
+    assert_eq!(client.initiate(&user, "sms").await.status, 201);
+    let right = pin(&printed, common::PHONE).await.unwrap();
+    // A second server on the same file would send its messages, too.
+    let second = run(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(2));
+    assert!(said(&second.stderr).ends_with("another server uses verigator.db\n"));
+    assert_eq!(first.end("-TERM"), Some(0));
+
+    let mut second = Served::start(folder.path(), &[], &printed);
+    let client = second.client(&auth);
+    assert_eq!(client.verify(&user, &right).await.json()["verified"], true);
+    assert_eq!(client.verify(&user, &right).await.status, 404);
+    assert_eq!(second.end("-INT"), Some(0));
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_nothing_prints_its_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--store", "memory:"];
+    let mut child = verigator(folder.path(), &serve)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let url = line().strip_prefix("Verigator on ").unwrap().to_owned();
+    let account = line();
+    let password = account.strip_prefix("account verigator with password ");
+    let auth = format!("verigator:{}", password.unwrap());
+    let served = Served {
+        child,
+        url,
+        reading: None,
+    };
+    served.client(&auth).service("shop").await;
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn accounts_and_users_from_the_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let old = account(at, "shop");
+    account(at, "cafe");
+    let output = run(at, &["account", "create", "shop"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        said(&output.stderr),
+        "verigator: an account of this name exists\n"
+    );
+    let new = said(&run(at, &["account", "rotate", "shop"]).stdout)
+        .trim()
+        .to_owned();
+    assert_ne!(new, old);
+    assert_eq!(
+        run(at, &["account", "disable", "cafe"]).status.code(),
+        Some(0)
+    );
+    let listed = said(&run(at, &["account", "list"]).stdout);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(
+        lines[0].starts_with("cafe ") && lines[0].ends_with(" disabled"),
+        "{listed}"
+    );
+    assert!(
+        lines[1].starts_with("shop ") && !lines[1].ends_with("disabled"),
+        "{listed}"
+    );
+
+    let served = Served::start(
+        at,
+        &["--lock-after", "1", "--tries", "3"],
+        &Printed::default(),
+    );
+    for (auth, status) in [(format!("shop:{old}"), 401), (format!("shop:{new}"), 404)] {
+        let nothing = format!("/v1/service/service/{}", uuid::Uuid::nil());
+        let answer = served.client(&auth).get(&nothing).await;
+        assert_eq!(answer.status, status);
+    }
+    let client = served.client(&format!("shop:{new}"));
+    let user = client.user(&client.service("shop").await, "jo").await;
+    client.initiate(&user, "sms").await;
+    let result = async || client.verify(&user, "x").await.json()["status"]["result"].clone();
+    assert_eq!(
+        (result().await, result().await),
+        (json!("INVALID"), json!("THROTTLED"))
+    );
+    // Beside the server that runs.
+    let id = user.rsplit('/').next().unwrap();
+    assert_eq!(run(at, &["users", "unlock", id]).status.code(), Some(0));
+    assert_eq!(result().await, "INVALID");
+    let nobody = uuid::Uuid::nil().to_string();
+    let output = run(at, &["users", "unlock", &nobody]);
+    assert_eq!(
+        (output.status.code(), said(&output.stderr)),
+        (Some(2), "verigator: no such user\n".to_owned())
+    );
+}
+
+#[test]
+fn what_it_cannot_use_ends_it_with_2_and_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    account(at, "shop");
+    fs::write(at.join("bad.toml"), "listen = ").unwrap();
+    fs::write(at.join("unknown.toml"), "bogus = 1").unwrap();
+    fs::write(at.join("wrong.toml"), "valid-for = \"soon\"").unwrap();
+    fs::write(at.join("list.toml"), "tries = 1.5").unwrap();
+    fs::write(at.join("open.key"), "00".repeat(32)).unwrap();
+    fs::write(at.join("other.key"), "00".repeat(32)).unwrap();
+    fs::write(at.join("no.key"), "secret").unwrap();
+    for (name, mode) in [("open.key", 0o644), ("other.key", 0o600), ("no.key", 0o600)] {
+        fs::set_permissions(at.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for (arguments, line) in [
+        (
+            vec!["--store", "postgres://x"],
+            "invalid value 'postgres://x' for '--store <STORE>': a store is sqlite:FILE or memory:",
+        ),
+        (
+            vec!["--store", "sqlite:no/such/folder"],
+            "cannot use no/such/folder.lock: ",
+        ),
+        (
+            vec!["--deliver", "pigeon"],
+            "invalid value 'pigeon' for '--deliver <DELIVER>'",
+        ),
+        (
+            vec!["--valid-for", "2d"],
+            "a PIN is valid for 1 second to 24 hours",
+        ),
+        (
+            vec!["--pin-length", "3"],
+            "invalid value '3' for '--pin-length <PIN_LENGTH>': a PIN has 4 to 10 digits",
+        ),
+        (
+            vec!["--template", "x"],
+            "invalid value 'x' for '--template <TEMPLATE>'",
+        ),
+        (
+            vec!["--user-budget", "5"],
+            "invalid value '5' for '--user-budget <USER_BUDGET>'",
+        ),
+        (
+            vec!["--drain", "1"],
+            "invalid value '1' for '--drain <DRAIN>'",
+        ),
+        (vec!["--key-file", "missing"], "cannot use missing: "),
+        (
+            vec!["--key-file", "open.key"],
+            "open.key can be read by others; it must have mode 600",
+        ),
+        (
+            vec!["--key-file", "other.key"],
+            "cannot open verigator.db: the server's key is not the one",
+        ),
+        (
+            vec!["--key-file", "no.key"],
+            "no.key: a key is 64 hexadecimal digits",
+        ),
+        (vec!["--config", "missing"], "cannot read missing: "),
+        (vec!["--config", "bad.toml"], "bad.toml: "),
+        (
+            vec!["--config", "unknown.toml"],
+            "unexpected argument '--bogus' found",
+        ),
+        (
+            vec!["--config=wrong.toml"],
+            "invalid value 'soon' for '--valid-for <VALID_FOR>'",
+        ),
+        (vec!["--config", "list.toml"], "list.toml: tries is neither"),
+        (
+            vec!["--config"],
+            "a value is required for '--config <FILE>'",
+        ),
+    ] {
+        let output = run(
+            at,
+            &[&["serve", "--listen", "127.0.0.1:0"], &arguments[..]].concat(),
+        );
+        let said = said(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} {said}");
+        assert!(
+            said.starts_with(&format!("verigator: {line}")),
+            "{arguments:?} {said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(output.stdout.is_empty());
+    }
+    let output = run(at, &["account", "list", "--store", "memory:"]);
+    assert!(said(&output.stderr).contains("only a running server knows"));
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let config = "store = \"sqlite:file.db\"\nkey-file = \"a.key\"\nallow-prefix = [\"+372\", \"+371\"]\nautofill = true\nlog = \"json\"\n";
+    fs::write(at.join("verigator.toml"), config).unwrap();
+    let list = |arguments: &[&str], environment: Option<&str>| {
+        let list = [
+            &["account", "list", "--config", "verigator.toml"],
+            arguments,
+        ]
+        .concat();
+        let mut command = verigator(at, &list);
+        command.envs(environment.map(|it| ("VERIGATOR_STORE", it)));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+        ["file.db", "env.db", "line.db"].map(|name| at.join(name).exists())
+    };
+    assert_eq!(
+        list(&["--store", "sqlite:line.db"], Some("sqlite:env.db")),
+        [false, false, true]
+    );
+    assert_eq!(list(&[], Some("sqlite:env.db")), [false, true, true]);
+    assert_eq!(list(&[], None), [true, true, true]);
+    assert!(at.join("a.key").exists());
+    let listening = Served::start(at, &["--config", "verigator.toml"], &Printed::default());
+    drop(listening);
+}
+
+/// What is known of one user.
+#[derive(Clone)]
+struct Known {
+    path: String,
+    phone: String,
+    /// Its start was answered with 201.
+    started: bool,
+    /// How often its PIN was answered as verified.
+    verified: usize,
+    /// A check got no answer, so the PIN may be spent.
+    asked: bool,
+}
+
+type Ledger = Arc<Mutex<Vec<Known>>>;
+
+/// Signs users in until the server is gone.
+async fn load(client: Client, service: String, ledger: Ledger, printed: Printed) {
+    static NEXT: AtomicU64 = AtomicU64::new(10_000_000);
+    let client = Arc::new(client);
+    loop {
+        let phone = format!("+372{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let body = json!({"phone_number": phone, "id_in_service": phone}).to_string();
+        let Ok(made) = client
+            .try_raw("POST", &format!("{service}/users"), body)
+            .await
+        else {
+            return;
+        };
+        assert_eq!(made.status, 201);
+        let path = format!("{service}/users/{}", made.json()["id"].as_str().unwrap());
+        let place = {
+            let mut ledger = ledger.lock().unwrap();
+            ledger.push(Known {
+                path: path.clone(),
+                phone: phone.clone(),
+                started: false,
+                verified: 0,
+                asked: false,
+            });
+            ledger.len() - 1
+        };
+        let auth = format!("{path}/auth");
+        let start = client.try_raw("POST", &auth, "{\"method\":\"sms\"}").await;
+        let Ok(start) = start else { return };
+        assert_eq!(start.status, 201);
+        ledger.lock().unwrap()[place].started = true;
+        let Some(pin) = pin(&printed, &phone).await else {
+            return;
+        };
+        ledger.lock().unwrap()[place].asked = true;
+        let mut checks = JoinSet::new();
+        for _ in 0..3 {
+            let (client, auth) = (Arc::clone(&client), auth.clone());
+            let body = json!({ "token": pin }).to_string();
+            checks.spawn(async move { client.try_raw("PUT", &auth, body).await });
+        }
+        let answers = checks.join_all().await;
+        let right = |it: &&common::Answer| it.json()["verified"] == Value::Bool(true);
+        let verified = answers.iter().flatten().filter(right).count();
+        ledger.lock().unwrap()[place].verified += verified;
+        if answers.iter().any(Result::is_err) {
+            return;
+        }
+    }
+}
+
+/// Kills of the one test that takes longest; enough to meet every step of a request.
+const KILLS: u64 = 50;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_it_loses_nothing_and_accepts_nothing_twice() {
+    let folder: TempDir = tempfile::tempdir().unwrap();
+    let auth = format!("shop:{}", account(folder.path(), "shop"));
+    let (printed, ledger) = (Printed::default(), Ledger::default());
+    let mut service = None;
+    for kill in 0..KILLS {
+        let mut served = Served::start(folder.path(), &[], &printed);
+        let client = served.client(&auth);
+        if service.is_none() {
+            service = Some(client.service("shop").await);
+        }
+        let path = service.clone().unwrap();
+        let mut tasks = JoinSet::new();
+        for _ in 0..6 {
+            tasks.spawn(load(
+                client.clone(),
+                path.clone(),
+                Arc::clone(&ledger),
+                Arc::clone(&printed),
+            ));
+        }
+        // Not always in the same place.
+        tokio::time::sleep(Duration::from_millis(60 + kill * 37 % 190)).await;
+        assert_eq!(served.end("-KILL"), None);
+        tasks.join_all().await;
+    }
+
+    let served = Served::start(folder.path(), &[], &printed);
+    let client = served.client(&auth);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let known = ledger.lock().unwrap().clone();
+    let (mut verified, mut resumed) = (0, 0);
+    for it in &known {
+        assert_eq!(client.get(&it.path).await.status, 200, "a user was lost");
+        assert!(it.verified <= 1, "verified {} times", it.verified);
+        if !it.started {
+            continue;
+        }
+        let pin = pin(&printed, &it.phone).await;
+        let pin = pin.unwrap_or_else(|| panic!("a message was lost"));
+        let answer = client.verify(&it.path, &pin).await;
+        if it.verified == 1 {
+            verified += 1;
+            assert_eq!(answer.status, 404, "a PIN is right twice");
+        } else if answer.status == 200 {
+            assert_eq!(answer.json()["verified"], true, "a start was lost");
+            resumed += 1;
+        } else {
+            assert!(it.asked, "a start was lost");
+        }
+    }
+    assert!(
+        verified > 50,
+        "only {verified} of {} were verified",
+        known.len()
+    );
+    assert!(resumed > 0, "no kill came between a message and its check");
+}

@@ -1,0 +1,88 @@
+//! The SQLite store does what every store must; and what only a file must.
+#![cfg(feature = "sqlite")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod conformance;
+
+use std::{sync::Arc, thread};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use verigator_server::{
+    engine::keys::Keys,
+    store::sqlite::{SqliteError, SqliteStore},
+};
+
+fn keys(numbers: &[u8]) -> Keys {
+    let text: Vec<String> = numbers
+        .iter()
+        .map(|it| format!("{it:02x}").repeat(32))
+        .collect();
+    Keys::parse(&text.join(",")).unwrap()
+}
+
+fn open(folder: &TempDir, numbers: &[u8]) -> Result<SqliteStore, SqliteError> {
+    SqliteStore::open(&folder.path().join("db"), keys(numbers))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn it_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::all(Arc::new(open(&folder, &[1]).unwrap())).await;
+    drop(folder);
+}
+
+#[test]
+fn many_that_start_at_once_make_the_tables_once() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| open(&folder, &[1])))
+                .collect();
+            for start in starts {
+                start.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_wrong_key_and_a_later_version_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder, &[1]).unwrap();
+    let error = open(&folder, &[2]).err().unwrap();
+    assert!(matches!(error, SqliteError::WrongKey(_)), "{error}");
+    open(&folder, &[2, 1]).unwrap();
+    open(&folder, &[2]).unwrap();
+    assert!(matches!(open(&folder, &[1]), Err(SqliteError::WrongKey(_))));
+
+    let db = Connection::open(folder.path().join("db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    let error = open(&folder, &[2]).err().unwrap();
+    assert!(
+        matches!(error, SqliteError::Newer { found: 99, .. }),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(&folder, &[1]).unwrap();
+    let mut files = 0;
+    for file in folder.path().read_dir().unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
+        files += 1;
+    }
+    assert_eq!(files, 3, "the database, its log and that log's index");
+}
