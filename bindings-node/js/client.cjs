@@ -7,7 +7,6 @@ const check = require('./check.cjs');
 const { InvalidArgumentError, RequestAbortedError, VerigatorError } = require('./errors.cjs');
 const { bug, callSite, calledFrom, errorOf } = require('./failure.cjs');
 const { log } = require('./log.cjs');
-const { maskedUsername } = require('./masked.cjs');
 const native = require('./native.cjs');
 const { callOptions, clientOptions } = require('./options.cjs');
 const { onAbort } = require('./signals.cjs');
@@ -37,8 +36,8 @@ class Client {
     this.#native = /** @type {import('../native/index.js').Client} */ (client);
     this.#logger = logger;
     this.shown = {
-      endpoint: said.endpoint ?? native.DEFAULT_ENDPOINT,
-      username: maskedUsername(said.username ?? ''),
+      endpoint: this.#native.endpoint,
+      username: this.#native.username,
     };
     log(logger, () => `client of ${this.shown.endpoint} as ${this.shown.username}`);
   }

@@ -42,18 +42,10 @@ function clientOptions(username, password, endpoint, options) {
     logger,
     native: {
       ...said,
-      username:
-        check.optional('username', username, check.text, ConfigurationError) ??
-        variable('VERIGATOR_USERNAME'),
-      password:
-        check.optional('password', password, check.text, ConfigurationError) ??
-        variable('VERIGATOR_PASSWORD'),
-      endpoint:
-        check.optional('endpoint', endpoint, check.address, ConfigurationError) ??
-        variable('VERIGATOR_ENDPOINT'),
-      timeout: said.timeout ?? timeoutVariable(),
-      maxRetries: said.maxRetries ?? retriesVariable(),
-      caBundle: said.caBundle ?? variable('VERIGATOR_CA_BUNDLE'),
+      username: check.optional('username', username, check.text, ConfigurationError),
+      password: check.optional('password', password, check.text, ConfigurationError),
+      endpoint: check.optional('endpoint', endpoint, check.address, ConfigurationError),
+      environment: environment(),
       runtime: runtime(),
     },
   };
@@ -70,34 +62,11 @@ function callOptions(operation, options) {
   return { signal, method, settings };
 }
 
-// Read here and not in the native part, which would see the process's environment where a worker
-// thread has its own.
-/** @param {string} name */
-function variable(name) {
-  return process.env[name] || undefined;
-}
-
-function timeoutVariable() {
-  const text = variable('VERIGATOR_TIMEOUT');
-  if (text === undefined) {
-    return undefined;
-  }
-  const seconds = Number(text);
-  if (!(seconds > 0 && Number.isFinite(seconds))) {
-    throw new ConfigurationError('VERIGATOR_TIMEOUT must be a number of seconds');
-  }
-  return seconds * 1000;
-}
-
-function retriesVariable() {
-  const text = variable('VERIGATOR_MAX_RETRIES');
-  if (text === undefined) {
-    return undefined;
-  }
-  if (!/^\d{1,9}$/.test(text)) {
-    throw new ConfigurationError('VERIGATOR_MAX_RETRIES must be a whole number, 0 or more');
-  }
-  return Number(text);
+// From here, since the native part would see the process's environment where a worker thread has
+// its own. Which variables count, and for what, is decided there.
+function environment() {
+  const variables = Object.entries(process.env).filter(([name]) => name.startsWith('VERIGATOR_'));
+  return /** @type {Record<string, string>} */ (Object.fromEntries(variables));
 }
 
 function runtime() {

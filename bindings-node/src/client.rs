@@ -1,5 +1,7 @@
 //! A client, from the options that JavaScript collected.
 
+use std::collections::HashMap;
+
 use napi::bindgen_prelude::{Buffer, Either};
 use napi_derive::napi;
 use verigator::CaBundle;
@@ -36,6 +38,8 @@ pub struct ClientOptions {
     pub app_info: Option<String>,
     /// Whether plain http may leave this machine.
     pub allow_insecure_http: Option<bool>,
+    /// The variables of the JavaScript environment: a worker has its own.
+    pub environment: HashMap<String, String>,
     /// The runtime, for the User-Agent: `node/20.20.2`.
     pub runtime: String,
 }
@@ -59,6 +63,7 @@ impl From<ClientOptions> for Options {
             }),
             app_info: said.app_info,
             allow_insecure_http: said.allow_insecure_http.unwrap_or(false),
+            environment: Some(said.environment),
             product: format!(
                 "verigator-node/{} {}",
                 env!("CARGO_PKG_VERSION"),
@@ -103,7 +108,19 @@ pub fn open(options: ClientOptions) -> Opened {
 
 #[napi]
 impl Client {
-    /// Ends its calls and refuses later ones. Once it is closed, this does nothing.
+    /// Where its requests go.
+    #[napi(getter)]
+    pub fn endpoint(&self) -> String {
+        self.0.config().endpoint().to_owned()
+    }
+
+    /// The account's name, masked.
+    #[napi(getter)]
+    pub fn username(&self) -> String {
+        self.0.config().masked_username().to_owned()
+    }
+
+    /// Refuses later calls; those that run go on. Once it is closed, this does nothing.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.0.close();

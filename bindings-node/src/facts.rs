@@ -1,4 +1,4 @@
-//! What is decided in Rust and JavaScript asks for: the table of errors and the default address.
+//! What is decided in Rust and JavaScript asks for: the table of errors.
 
 use napi_derive::napi;
 use verigator::ErrorKind;
@@ -23,7 +23,3 @@ pub fn error_classes() -> Vec<ErrorClass> {
         })
         .collect()
 }
-
-/// Where a client goes that was told nothing else.
-#[napi]
-pub const DEFAULT_ENDPOINT: &str = verigator::DEFAULT_ENDPOINT;

@@ -1,28 +1,23 @@
 //! The options of a client, from Python's types to `verigator`'s. Says which option has the wrong
 //! type; whether a value is sensible is decided in `verigator`.
 
-use std::env;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use verigator::embed::{self, Options};
-use verigator::{CaBundle, CallOptions, DEFAULT_ENDPOINT, ErrorKind};
+use verigator::{CaBundle, CallOptions, ErrorKind};
 
 use crate::call::{optional_text, type_name};
 use crate::errors;
 
 /// Options that were checked. One makes any number of clients.
 #[pyclass(frozen, module = "verigator._core")]
-pub(crate) struct Config {
-    checked: embed::Config,
-    username: String,
-    endpoint: String,
-}
+pub(crate) struct Config(embed::Config);
 
 impl Config {
     pub(crate) fn get(&self) -> embed::Config {
-        self.checked.clone()
+        self.0.clone()
     }
 }
 
@@ -73,45 +68,34 @@ impl Config {
                     format!("allow_insecure_http must be a bool, not {found}")
                 })?,
                 product,
+                environment: None,
             })
         };
         let options = options()
             .map_err(|message| errors::refused(py, ErrorKind::Configuration, &message, None))?;
-        let said = |option: &Option<String>, variable| {
-            option
-                .clone()
-                .or_else(|| env::var(variable).ok())
-                .filter(|it| !it.is_empty())
-        };
-        let username = said(&options.username, "VERIGATOR_USERNAME").unwrap_or_default();
-        let endpoint = said(&options.endpoint, "VERIGATOR_ENDPOINT");
         // Reads the file of certificates.
-        let checked = py
-            .detach(|| options.config())
-            .map_err(|error| errors::raise(py, &error))?;
-        Ok(Self {
-            checked,
-            username: format!("{}•••", username.chars().take(2).collect::<String>()),
-            endpoint: endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()),
-        })
+        py.detach(|| options.config())
+            .map(Self)
+            .map_err(|error| errors::raise(py, &error))
     }
 
     /// The account's name, masked.
     #[getter]
     fn username(&self) -> &str {
-        &self.username
+        self.0.masked_username()
     }
 
     /// Where requests go.
     #[getter]
     fn endpoint(&self) -> &str {
-        &self.endpoint
+        self.0.endpoint()
     }
 
     fn __repr__(&self) -> String {
         format!(
             "<verigator._core.Config of {} at {}>",
-            self.username, self.endpoint
+            self.username(),
+            self.endpoint()
         )
     }
 }

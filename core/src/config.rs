@@ -162,10 +162,12 @@ impl ApiBuilder {
     /// `VERIGATOR_ENDPOINT`, `VERIGATOR_TIMEOUT` (seconds), `VERIGATOR_MAX_RETRIES` and
     /// `VERIGATOR_CA_BUNDLE`, and honours the standard proxy variables.
     pub fn fill_from_env(self) -> Result<Self> {
-        self.fill_from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        self.fill_from(|name| std::env::var(name).ok())
     }
 
-    fn fill_from(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    /// The same with an environment that is not the process's own. An empty variable says nothing.
+    pub(crate) fn fill_from(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         self.proxy_from_environment = true;
         self.username = self.username.or_else(|| variable("VERIGATOR_USERNAME"));
         self.password = self
@@ -293,6 +295,16 @@ impl fmt::Debug for ApiBuilder {
 pub struct Config(Arc<Settings>);
 
 impl Config {
+    /// Where requests go, without a slash at the end.
+    pub fn endpoint(&self) -> &str {
+        self.0.endpoint.base()
+    }
+
+    /// The account's name, masked: enough to tell accounts apart.
+    pub fn masked_username(&self) -> &str {
+        &self.0.masked_username
+    }
+
     pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.0
     }

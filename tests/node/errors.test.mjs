@@ -131,6 +131,7 @@ describe('an error', () => {
       username: 'user',
       password: 'pass',
       endpoint: 'http://127.0.0.1:1',
+      environment: {},
       runtime: 'test/1',
     });
     for (const [operation, given] of [

@@ -79,6 +79,11 @@ impl BackgroundClient {
         }
     }
 
+    /// The options it was made from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Starts a call. `done` gets its end, once, unless it is aborted first: on the worker, or on
     /// the calling thread when the call cannot be started.
     pub fn start(

@@ -1,5 +1,6 @@
 //! Options as a dynamic language has them: numbers of seconds, words, whole numbers of any sign.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::{ApiBuilder, CaBundle, CallOptions, Config};
@@ -23,6 +24,8 @@ pub struct Options {
     pub ca_bundle: Option<CaBundle>,
     pub app_info: Option<String>,
     pub allow_insecure_http: bool,
+    /// The variables to ask in place of the process's own.
+    pub environment: Option<HashMap<String, String>>,
     /// The start of the User-Agent, such as `verigator-python/1.0.0`.
     pub product: String,
 }
@@ -55,7 +58,11 @@ impl Options {
             timeout through seconds, connect_timeout through seconds, deadline through seconds,
             pool_idle_timeout through seconds, max_retries through count
         );
-        builder.fill_from_env()?.config()
+        let builder = match self.environment {
+            Some(variables) => builder.fill_from(|name| variables.get(name).cloned()),
+            None => builder.fill_from_env(),
+        };
+        builder?.config()
     }
 }
 
@@ -122,5 +129,29 @@ mod tests {
                 .timeout(Duration::from_millis(1500))
                 .max_retries(0)
         );
+    }
+
+    #[test]
+    fn an_environment_that_is_given_is_the_only_one() {
+        let said = |variables: &[(&str, &str)]| {
+            let variables = variables
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()));
+            let environment = Some(variables.collect());
+            Options {
+                environment,
+                ..Options::default()
+            }
+            .config()
+        };
+        let account = [
+            ("VERIGATOR_USERNAME", "worker"),
+            ("VERIGATOR_PASSWORD", "p"),
+        ];
+        let config = said(&account).unwrap();
+        assert_eq!(config.masked_username(), "wo•••");
+        assert_eq!(config.endpoint(), crate::DEFAULT_ENDPOINT);
+        let empty = said(&[account[0], ("VERIGATOR_PASSWORD", "")]).unwrap_err();
+        assert!(empty.message().contains("VERIGATOR_PASSWORD"), "{empty}");
     }
 }

@@ -156,17 +156,12 @@ async fn exchange(outgoing: reqwest::RequestBuilder) -> Result<RawAnswer, Broken
 }
 
 async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Broken> {
-    let Some(first) = response.chunk().await? else {
-        return Ok(Bytes::new());
-    };
     let mut body = Vec::new();
-    let mut next = Some(first);
-    while let Some(chunk) = next {
+    while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(Broken::TooLarge(response.status()));
         }
         body.extend_from_slice(&chunk);
-        next = response.chunk().await?;
     }
     Ok(Bytes::from(body))
 }
