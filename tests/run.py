@@ -66,6 +66,10 @@ def count(pattern: str, lines: list[str], suite: Suite) -> int:
 
 
 def main() -> int:
+    # Installs PostgreSQL when it is missing, before tests that run at once would each try to.
+    subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "postgres.py")], stdin=subprocess.DEVNULL, check=True
+    )
     results = [(suite.name, *run(suite)) for suite in SUITES]
     print()
     for name, passed, failed in results:
