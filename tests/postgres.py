@@ -132,6 +132,8 @@ class Database:
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "max_connections": "200",
+            # What was written outlives the processes all the same, and power doesn't fail here.
+            "fsync": "off",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         log = (self.folder / "log").open("ab")

@@ -43,6 +43,10 @@ macro_rules! pass_on {
     ($($name:ident($($argument:ident: $type:ty),*) -> $done:ty;)*) => {
         #[async_trait]
         impl Store for Measured {
+            fn is_shared(&self) -> bool {
+                self.store.is_shared()
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$done, StoreError> {
                 self.time(stringify!($name), self.store.$name($($argument),*)).await
             })*

@@ -8,8 +8,13 @@
 pub mod idempotency;
 pub mod measured;
 pub mod memory;
+mod migrated;
 mod outbox;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod records;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sealed;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -22,6 +27,7 @@ use uuid::Uuid;
 
 pub use self::{
     idempotency::{Claim, Claimed, StoredAnswer},
+    migrated::Migrated,
     outbox::{Outgoing, PickedUp, Pickup, Settled},
     records::{Account, NewService, NewUser, Service, User},
 };
@@ -131,6 +137,12 @@ impl Started {
 /// [`Refusal::ServiceForbidden`] or [`Refusal::UserNotFound`], in this order.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Whether other processes put messages into the same outbox, so that it is worth looking
+    /// into again when it is empty.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Whether the backend answers.
     async fn ready(&self) -> Result<(), StoreError>;
 

@@ -2,19 +2,13 @@
 
 use thiserror::Error;
 
-use crate::{engine::keys::OpenError, random::RandomError, store::StoreError};
+use crate::store::StoreError;
 
 /// Why a step failed.
 #[derive(Debug, Error)]
 pub(super) enum Failure {
     #[error("SQLite: {0}")]
     Sql(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Sealed(#[from] OpenError),
-    #[error("a stored value of {0} is not one")]
-    Row(&'static str),
-    #[error(transparent)]
-    Random(#[from] RandomError),
     #[error("not committed: {0}")]
     NotCommitted(String),
     #[error("the database's thread has ended")]

@@ -21,12 +21,13 @@ use uuid::Uuid;
 
 pub use self::schema::SqliteError;
 use self::{
-    user::{may_use, micros, moment},
+    user::may_use,
     worker::{Kind, Worker},
 };
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, Service, ServiceScope,
-    Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Refusal, Service,
+    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    sealed::{self, micros, moment},
 };
 use crate::{
     config::Rules,
@@ -38,7 +39,6 @@ use crate::{
         keys::Keys,
         message::{Message, Sender},
         pin::{MacKey, Pin},
-        template::Template,
         totp::TotpSecret,
     },
 };
@@ -54,11 +54,21 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Brings the tables of the file up to date, or makes it. Blocks.
+    pub fn migrate(path: &Path) -> Result<Migrated, SqliteError> {
+        schema::migrate(&mut schema::open(path)?, None)
+    }
+
+    /// Whether the file was written with a key, after [`migrate`](Self::migrate). Blocks.
+    pub fn has_key(path: &Path) -> Result<bool, SqliteError> {
+        schema::has_key(&schema::open(path)?)
+    }
+
     /// Opens the file, or makes it; brings its tables up to date, refuses keys that it was not
     /// written with, and seals anew with the current key what an older one sealed. Blocks.
     pub fn open(path: &Path, keys: Keys) -> Result<Self, SqliteError> {
         let mut db = schema::open(path)?;
-        schema::migrate(&mut db, &keys)?;
+        schema::migrate(&mut db, Some(&keys))?;
         while schema::seal_anew(&mut db, &keys, SEALED_AT_ONCE)? {}
         let reading = schema::open(path)?;
         reading.pragma_update(None, "query_only", true)?;
@@ -177,8 +187,7 @@ impl Starting {
             .query_row([scope.service.service], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let template: Option<Template> = (template.map(|it| it.parse()).transpose())
-            .map_err(|_| failure::Failure::Row("a template"))?;
+        let template = sealed::template(template.as_deref())?;
         let sender = Sender {
             name: &name,
             fqdn: &fqdn,

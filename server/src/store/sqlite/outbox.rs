@@ -1,45 +1,19 @@
 //! Messages that must be sent.
 
-use std::borrow::Cow;
-
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::{
-    failure::Failure,
-    user::{micros, moment},
-};
 use crate::{
-    engine::{
-        keys::{Keys, Place},
-        message::Message,
-        phone::Phone,
-        pin::Pin,
+    engine::{keys::Keys, message::Message},
+    store::{
+        Outgoing, PickedUp, Pickup, Settled, StoreError,
+        sealed::{
+            SealedError,
+            message::{open, seal},
+            micros, moment,
+        },
     },
-    random,
-    store::{Outgoing, PickedUp, Pickup, Settled, StoreError},
 };
-
-/// What is sealed of a message.
-#[derive(Serialize, Deserialize)]
-struct Kept<'a> {
-    to: &'a str,
-    /// Owned when it holds what JSON escapes.
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-    pin: &'a str,
-    sent_at: i64,
-    expires_at: i64,
-}
-
-fn place(id: Uuid) -> Place {
-    Place {
-        kind: "message",
-        row: id,
-    }
-}
 
 pub(super) fn add(
     db: &Connection,
@@ -47,17 +21,8 @@ pub(super) fn add(
     id: Uuid,
     message: &Message,
 ) -> Result<(), StoreError> {
-    let kept = Kept {
-        to: message.to.expose(),
-        text: Cow::Borrowed(&message.text),
-        pin: message.pin.expose(),
-        sent_at: micros(message.sent_at),
-        expires_at: micros(message.expires_at),
-    };
-    let plain = serde_json::to_vec(&kept).map_err(|_| Failure::Row("a message"))?;
-    let sealed = keys.seal(place(id), &Zeroizing::new(plain), random::fill);
     db.prepare_cached("INSERT INTO outbox (id, due, message) VALUES (?1, ?2, ?3)")?
-        .execute((id, kept.sent_at, sealed.map_err(Failure::from)?))?;
+        .execute((id, micros(message.sent_at), seal(keys, id, message)?))?;
     Ok(())
 }
 
@@ -86,11 +51,11 @@ pub(super) fn pick_up(
         .map(|(id, failures, sealed)| {
             Ok(Outgoing {
                 id,
-                message: read(keys, id, &sealed)?,
+                message: open(keys, id, &sealed)?,
                 failures,
             })
         })
-        .collect::<Result<Vec<_>, Failure>>()?;
+        .collect::<Result<Vec<_>, SealedError>>()?;
     // The update gives them in no order.
     rows.sort_by_key(|it| it.message.sent_at);
     let next: Option<i64> = db
@@ -99,19 +64,6 @@ pub(super) fn pick_up(
     Ok(PickedUp {
         messages: rows,
         next: next.map(moment).transpose()?,
-    })
-}
-
-fn read(keys: &Keys, id: Uuid, sealed: &[u8]) -> Result<Message, Failure> {
-    const WRONG: Failure = Failure::Row("a message");
-    let plain = keys.open(place(id), sealed)?;
-    let kept: Kept<'_> = serde_json::from_slice(&plain).map_err(|_| WRONG)?;
-    Ok(Message {
-        to: Phone::parse(kept.to).map_err(|_| WRONG)?,
-        text: Zeroizing::new(kept.text.into_owned()),
-        pin: Pin::from_digits(kept.pin).ok_or(WRONG)?,
-        sent_at: moment(kept.sent_at)?,
-        expires_at: moment(kept.expires_at)?,
     })
 }
 

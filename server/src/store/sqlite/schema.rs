@@ -4,13 +4,15 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use thiserror::Error;
-use uuid::Uuid;
 
 use super::user;
 use crate::{
-    engine::keys::{Keys, OpenError, Place},
+    engine::keys::{Keys, OpenError},
     random,
-    store::StoreError,
+    store::{
+        Migrated, StoreError,
+        sealed::{self, SealedError},
+    },
 };
 
 /// Each brings the tables from one version to the next. Never changed once released.
@@ -21,12 +23,6 @@ const MIGRATIONS: [&str; 2] = [
 
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
-
-/// What the check for the right key is sealed for.
-const KEY_CHECK: Place = Place {
-    kind: "key-check",
-    row: Uuid::nil(),
-};
 
 /// Why a database cannot be used.
 #[derive(Debug, Error)]
@@ -56,6 +52,16 @@ pub enum SqliteError {
     Random(#[from] random::RandomError),
 }
 
+impl From<SealedError> for SqliteError {
+    fn from(error: SealedError) -> Self {
+        match error {
+            SealedError::Open(error) => Self::WrongKey(error),
+            SealedError::Random(error) => Self::Random(error),
+            error @ SealedError::Value(_) => Self::Row(error.into()),
+        }
+    }
+}
+
 /// Opens the file, which is made readable for its owner only.
 pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     let mut options = std::fs::OpenOptions::new();
@@ -77,9 +83,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     Ok(db)
 }
 
-/// Brings the tables up to date and checks the key, alone, also when several processes start at
-/// once.
-pub(super) fn migrate(db: &mut Connection, keys: &Keys) -> Result<(), SqliteError> {
+/// Brings the tables up to date, and refuses keys that what is there was not written with; alone,
+/// also when several processes start at once.
+pub(super) fn migrate(db: &mut Connection, keys: Option<&Keys>) -> Result<Migrated, SqliteError> {
     let alone = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let found: i64 = alone.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -92,21 +98,27 @@ pub(super) fn migrate(db: &mut Connection, keys: &Keys) -> Result<(), SqliteErro
             alone.pragma_update(None, "user_version", version)?;
         }
     }
-    check_key(&alone, keys)?;
-    Ok(alone.commit()?)
+    if let Some(keys) = keys {
+        check_key(&alone, keys)?;
+    }
+    alone.commit()?;
+    Ok(Migrated {
+        from: found,
+        to: known,
+    })
 }
 
-/// Sealed at the first start and opened at every later one: a wrong key is found before anything
-/// is written with it.
+/// Whether something was written with a key, in tables that are up to date.
+pub(super) fn has_key(db: &Connection) -> Result<bool, SqliteError> {
+    Ok(db.prepare("SELECT 1 FROM key_check")?.exists(())?)
+}
+
+/// A wrong key is found before anything is written with it.
 fn check_key(db: &Connection, keys: &Keys) -> Result<(), SqliteError> {
-    let sealed: Option<Vec<u8>> = db
+    let found: Option<Vec<u8>> = db
         .query_row("SELECT sealed FROM key_check", (), |row| row.get(0))
         .optional()?;
-    if let Some(sealed) = sealed {
-        keys.open(KEY_CHECK, &sealed)
-            .map_err(SqliteError::WrongKey)?;
-    }
-    let sealed = keys.seal(KEY_CHECK, b"", random::fill)?;
+    let sealed = sealed::check_key(keys, found.as_deref())?;
     db.execute("INSERT OR REPLACE INTO key_check VALUES (1, ?1)", [sealed])?;
     Ok(())
 }

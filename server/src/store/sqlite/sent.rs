@@ -3,10 +3,6 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 
-use super::{
-    failure::Failure,
-    user::{micros, moment},
-};
 use crate::{
     engine::{
         budget::{Budgets, Counted},
@@ -14,23 +10,14 @@ use crate::{
         phone::Phone,
         time::after,
     },
-    store::{StoreError, UserScope},
+    store::{
+        StoreError, UserScope,
+        sealed::{key::current, micros, moment, sent::what},
+    },
 };
 
 /// Old rows that one new message takes away: more than it adds, so that none pile up.
 const SWEPT: u32 = 32;
-
-/// What is counted together, hashed under each key.
-fn what(keys: &Keys, counted: Counted<'_>, scope: UserScope, to: &Phone) -> Vec<[u8; 32]> {
-    let account = scope.service.account;
-    let (kind, whose, rest) = match counted {
-        Counted::User => ("sent:user", scope.user, String::new()),
-        Counted::Number => ("sent:number", account, to.expose().to_owned()),
-        Counted::Account => ("sent:account", account, String::new()),
-        Counted::Prefix(prefix) => ("sent:prefix", account, prefix.to_string()),
-    };
-    keys.find(kind, &[whose.as_bytes(), rest.as_bytes()].concat())
-}
 
 /// When the `n`-th last message was sent, of those that are counted together with one to `to`.
 pub(super) fn nth_last(
@@ -69,9 +56,12 @@ pub(super) fn count(
     .execute((micros(now), SWEPT))?;
     for (counted, budget) in budgets.of(to) {
         let hashes = what(keys, counted, scope, to);
-        let current = hashes.first().ok_or(Failure::Row("a key"))?;
         db.prepare_cached("INSERT INTO sent (what, at, until) VALUES (?1, ?2, ?3)")?
-            .execute((current, micros(now), micros(after(now, budget.per))))?;
+            .execute((
+                current(&hashes)?,
+                micros(now),
+                micros(after(now, budget.per)),
+            ))?;
     }
     Ok(())
 }

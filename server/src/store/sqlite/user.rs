@@ -1,37 +1,19 @@
 //! A user's row: who it is, where its messages go, and its authentication.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::failure::Failure;
 use crate::{
     engine::{
-        authentication::{AuthState, Authentication, Authenticator, Challenge},
-        keys::{Keys, Place},
+        authentication::{AuthState, Authenticator},
+        keys::Keys,
         phone::Phone,
-        pin::PinMac,
-        totp::TotpSecret,
     },
-    random,
-    store::{NewUser, Refusal, ServiceScope, StoreError, User, UserScope},
+    store::{
+        NewUser, Refusal, ServiceScope, StoreError, User, UserScope,
+        sealed::{self, micros, moment, open_phone, seal_phone, seal_secret, state::StateRow},
+    },
 };
-
-/// What a phone number is sealed as.
-const PHONE: &str = "phone";
-/// What an authenticator's secret is sealed as.
-const TOTP: &str = "totp";
-
-/// What a column keeps of a moment.
-pub(super) fn micros(time: Timestamp) -> i64 {
-    time.as_microsecond()
-}
-
-/// What [`micros`] kept.
-pub(super) fn moment(micros: i64) -> Result<Timestamp, Failure> {
-    Timestamp::from_microsecond(micros).map_err(|_| Failure::Row("a moment"))
-}
 
 /// Whether the service is the account's that asks.
 pub(super) fn may_use(db: &Connection, scope: ServiceScope) -> Result<(), StoreError> {
@@ -59,7 +41,7 @@ pub(super) fn insert(
     if taken {
         return Err(Refusal::UserExists.into());
     }
-    let phone = seal(keys, PHONE, new.id, new.phone.expose())?;
+    let phone = seal_phone(keys, new.id, &new.phone)?;
     db.prepare_cached(
         "INSERT INTO users (id, service, id_in_service, phone, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -121,8 +103,7 @@ pub(super) fn phone(db: &Connection, keys: &Keys, user: Uuid) -> Result<Phone, S
     let sealed: Vec<u8> = db
         .prepare_cached("SELECT phone FROM users WHERE id = ?1")?
         .query_row([user], |row| row.get(0))?;
-    let opened = open(keys, PHONE, user, &sealed)?;
-    Ok(Phone::parse(&opened).map_err(|_| Failure::Row("a phone number"))?)
+    Ok(open_phone(keys, user, &sealed)?)
 }
 
 /// The authentication of a user of a service that may be used.
@@ -144,50 +125,24 @@ pub(super) fn state(
 }
 
 fn read_state(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<AuthState, StoreError> {
-    let running = match row.get("auth_id")? {
-        None => None,
-        Some(id) => {
-            let mac: Option<[u8; 32]> = row.get("pin_mac")?;
-            Some(Authentication {
-                id,
-                challenge: mac.map_or(Challenge::Totp, |mac| {
-                    Challenge::Sms(PinMac::from_bytes(mac))
-                }),
-                started_at: moment(row.get("started_at")?)?,
-                expires_at: moment(row.get("expires_at")?)?,
-                tries_left: row.get("tries_left")?,
-            })
-        }
+    let state = StateRow {
+        auth_id: row.get("auth_id")?,
+        pin_mac: row.get("pin_mac")?,
+        started_at: row.get("started_at")?,
+        expires_at: row.get("expires_at")?,
+        tries_left: row.get("tries_left")?,
+        last_pin_at: row.get("last_pin_at")?,
+        wrong_in_a_row: row.get("wrong_in_a_row")?,
+        totp_confirmed: row.get("totp_confirmed")?,
+        totp_last_step: row.get("totp_last_step")?,
     };
     let secret: Option<Vec<u8>> = row.get("totp_secret")?;
-    let authenticator = match secret {
-        None => None,
-        Some(sealed) => {
-            let text = open(keys, TOTP, user, &sealed)?;
-            let secret = TotpSecret::from_base32(&text);
-            Some(Authenticator {
-                secret: secret.map_err(|_| Failure::Row("an authenticator's secret"))?,
-                confirmed: row.get("totp_confirmed")?,
-                last_step: row.get("totp_last_step")?,
-            })
-        }
-    };
-    let last_pin_at: Option<i64> = row.get("last_pin_at")?;
-    Ok(AuthState {
-        running,
-        last_pin_at: last_pin_at.map(moment).transpose()?,
-        wrong_in_a_row: row.get("wrong_in_a_row")?,
-        authenticator,
-    })
+    Ok(state.read(keys, user, secret.as_deref())?)
 }
 
 /// Writes a user's authentication; a new secret with [`put_authenticator`].
 pub(super) fn put_state(db: &Connection, user: Uuid, state: &AuthState) -> Result<(), StoreError> {
-    let running = state.running.as_ref();
-    let mac = running.and_then(|it| match &it.challenge {
-        Challenge::Sms(mac) => Some(*mac.as_bytes()),
-        Challenge::Totp => None,
-    });
+    let row = StateRow::of(state);
     db.prepare_cached(
         "UPDATE users SET auth_id = :auth_id, pin_mac = :pin_mac, started_at = :started_at,
                 expires_at = :expires_at, tries_left = :tries_left, last_pin_at = :last_pin_at,
@@ -197,15 +152,15 @@ pub(super) fn put_state(db: &Connection, user: Uuid, state: &AuthState) -> Resul
     )?
     .execute(named_params! {
         ":id": user,
-        ":auth_id": running.map(|it| it.id),
-        ":pin_mac": mac,
-        ":started_at": running.map(|it| micros(it.started_at)),
-        ":expires_at": running.map(|it| micros(it.expires_at)),
-        ":tries_left": running.map(|it| it.tries_left),
-        ":last_pin_at": state.last_pin_at.map(micros),
-        ":wrong_in_a_row": state.wrong_in_a_row,
-        ":totp_confirmed": state.authenticator.as_ref().is_some_and(|it| it.confirmed),
-        ":totp_last_step": state.authenticator.as_ref().and_then(|it| it.last_step),
+        ":auth_id": row.auth_id,
+        ":pin_mac": row.pin_mac,
+        ":started_at": row.started_at,
+        ":expires_at": row.expires_at,
+        ":tries_left": row.tries_left,
+        ":last_pin_at": row.last_pin_at,
+        ":wrong_in_a_row": row.wrong_in_a_row,
+        ":totp_confirmed": row.totp_confirmed,
+        ":totp_last_step": row.totp_last_step,
     })?;
     Ok(())
 }
@@ -218,7 +173,7 @@ pub(super) fn put_authenticator(
     authenticator: Option<&Authenticator>,
 ) -> Result<(), StoreError> {
     let sealed = authenticator
-        .map(|it| seal(keys, TOTP, user, &it.secret.to_base32()))
+        .map(|it| seal_secret(keys, user, &it.secret))
         .transpose()?;
     db.prepare_cached("UPDATE users SET totp_secret = ?2 WHERE id = ?1")?
         .execute((user, sealed))?;
@@ -240,26 +195,9 @@ pub(super) fn seal_anew(db: &Connection, keys: &Keys, at_most: u32) -> Result<us
         })?
         .collect::<Result<Vec<(Uuid, Vec<u8>, Option<Vec<u8>>)>, _>>()?;
     for (user, phone, totp) in &rows {
-        let phone = seal(keys, PHONE, *user, &open(keys, PHONE, *user, phone)?)?;
-        let anew = |sealed: &Vec<u8>| seal(keys, TOTP, *user, &open(keys, TOTP, *user, sealed)?);
-        let totp = totp.as_ref().map(anew).transpose()?;
+        let (phone, totp) = sealed::anew(keys, *user, phone, totp.as_deref())?;
         db.prepare_cached("UPDATE users SET phone = ?2, totp_secret = ?3 WHERE id = ?1")?
             .execute((user, phone, totp))?;
     }
     Ok(rows.len())
-}
-
-fn seal(keys: &Keys, kind: &'static str, row: Uuid, text: &str) -> Result<Vec<u8>, Failure> {
-    Ok(keys.seal(Place { kind, row }, text.as_bytes(), random::fill)?)
-}
-
-fn open(
-    keys: &Keys,
-    kind: &'static str,
-    row: Uuid,
-    sealed: &[u8],
-) -> Result<Zeroizing<String>, Failure> {
-    let opened = keys.open(Place { kind, row }, sealed)?;
-    let text = str::from_utf8(&opened).map_err(|_| Failure::Row(kind))?;
-    Ok(Zeroizing::new(text.to_owned()))
 }

@@ -1,0 +1,106 @@
+//! What goes wrong beneath the PostgreSQL store. No text here repeats a stored value, and none the
+//! password of the database.
+
+use std::{error::Error as _, fmt::Write};
+
+use deadpool_postgres::{HookError, PoolError};
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::store::{Refusal, StoreError, sealed::SealedError};
+
+/// Why a step failed.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("PostgreSQL: {0}")]
+    Sql(SqlFailure),
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
+    #[error("no connection to PostgreSQL: {0}")]
+    NoConnection(String),
+    #[error("PostgreSQL did not answer in time")]
+    TooLong,
+    #[error("a connection was used after its end")]
+    Ended,
+}
+
+/// What the database or the connection to it said.
+#[derive(Debug, Error)]
+#[error("{text}")]
+pub(super) struct SqlFailure {
+    /// None when it was not the database that said so.
+    code: Option<SqlState>,
+    text: String,
+}
+
+impl Failure {
+    /// What the database said, if it was the database.
+    pub(super) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Sql(failure) => failure.code.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the database took the whole step back because of another that ran beside it.
+    pub(super) fn is_conflict(&self) -> bool {
+        let conflicts = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ];
+        self.code().is_some_and(|code| conflicts.contains(code))
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // Not the details, which show rows.
+        let text = match error.as_db_error() {
+            Some(said) => format!("{} ({})", said.message(), said.code().code()),
+            None => chain(&error),
+        };
+        Self::Sql(SqlFailure {
+            code: error.code().cloned(),
+            text,
+        })
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                let failure = Self::from(error);
+                match failure {
+                    Self::Sql(said) => Self::NoConnection(said.text),
+                    other => other,
+                }
+            }
+            PoolError::Timeout(_) => Self::TooLong,
+            other => Self::NoConnection(other.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::Refused(refusal),
+            other => Self::Unavailable(Box::new(other)),
+        }
+    }
+}
+
+/// An error with what caused it, in one line.
+fn chain(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string does not fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

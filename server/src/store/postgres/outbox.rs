@@ -1,0 +1,88 @@
+//! Messages that must be sent.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    failure::Failure,
+    session::{Session, call},
+};
+use crate::{
+    engine::keys::Keys,
+    store::{
+        Outgoing, PickedUp, Pickup, Settled,
+        sealed::{SealedError, message, micros, moment},
+    },
+};
+
+/// Puts a message in, with its id, when it is due and what is sealed of it.
+pub(super) const ADD: &str = "INSERT INTO outbox (id, due, message) VALUES ($1, $2, $3)";
+
+/// What others take at the same moment is passed over.
+const PICK_UP: &str = "
+    WITH picked AS (
+        SELECT id FROM outbox WHERE due <= $3 ORDER BY due LIMIT $4 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox SET lease = $1, due = $2 FROM picked WHERE outbox.id = picked.id
+    RETURNING outbox.id, outbox.failures, outbox.message";
+
+pub(super) async fn pick_up(
+    db: &Session,
+    keys: &Keys,
+    pickup: Pickup,
+) -> Result<PickedUp, Failure> {
+    let (until, now) = (micros(pickup.until), micros(pickup.now));
+    let at_most = i64::from(pickup.at_most);
+    let [rows, next] = db
+        .ask([
+            call(PICK_UP, &[&pickup.lease, &until, &now, &at_most]),
+            call("SELECT min(due) FROM outbox", &[]),
+        ])
+        .await?;
+    let mut messages = rows
+        .iter()
+        .map(|row| outgoing(row, keys))
+        .collect::<Result<Vec<_>, _>>()?;
+    // The update gives them in no order.
+    messages.sort_by_key(|it| it.message.sent_at);
+    let next: Option<i64> = next
+        .first()
+        .map(|row| row.try_get(0))
+        .transpose()?
+        .flatten();
+    Ok(PickedUp {
+        messages,
+        next: next.map(moment).transpose()?,
+    })
+}
+
+fn outgoing(row: &Row, keys: &Keys) -> Result<Outgoing, Failure> {
+    let id: Uuid = row.try_get(0)?;
+    let failures: i64 = row.try_get(1)?;
+    Ok(Outgoing {
+        id,
+        message: message::open(keys, id, row.try_get(2)?)?,
+        failures: u32::try_from(failures).map_err(|_| SealedError::Value("a count"))?,
+    })
+}
+
+pub(super) async fn settle(
+    db: &Session,
+    id: Uuid,
+    lease: Uuid,
+    settled: Settled,
+) -> Result<(), Failure> {
+    match settled {
+        Settled::Over => {
+            let delete = "DELETE FROM outbox WHERE id = $1 AND lease = $2";
+            db.ask([call(delete, &[&id, &lease])]).await?;
+        }
+        Settled::Again(at) => {
+            let again = "
+                UPDATE outbox SET due = $3, lease = NULL, failures = failures + 1
+                WHERE id = $1 AND lease = $2";
+            db.ask([call(again, &[&id, &lease, &micros(at)])]).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The step that starts an authentication: what it counts, what it changes and what it sends are
+//! one transaction.
+
+use super::{
+    failure::Failure,
+    outbox,
+    sent::{COUNT, Counts},
+    service::may_use,
+    session::{Session, Value, call},
+    user::{self, PUT_STATE, PutState},
+};
+use crate::{
+    engine::{
+        authentication::{Start, StartRequest},
+        budget::MaySend,
+        keys::Keys,
+        message::{Message, Sender},
+    },
+    store::{
+        Refusal, Started, UserScope,
+        sealed::{self, message::seal, micros, open_phone},
+    },
+};
+
+/// Whose the service is, and what it puts into a message.
+const SERVICE: &str = "SELECT account, name, fqdn, template FROM services WHERE id = $1";
+
+pub(super) async fn start(
+    db: &Session,
+    keys: &Keys,
+    scope: UserScope,
+    request: &StartRequest<'_>,
+) -> Result<Started, Failure> {
+    let StartRequest { id, now, rules, .. } = *request;
+    let service = &scope.service.service;
+    let [services, users] = db
+        .begin([
+            call(SERVICE, &[service]),
+            call(user::LOCK, &[&scope.user, service]),
+        ])
+        .await?;
+    may_use(&services, scope.service)?;
+    let service = services.first().ok_or(Refusal::ServiceNotFound)?;
+    let row = users.first().ok_or(Refusal::UserNotFound)?;
+    let mut state = user::state(row, keys, scope.user)?;
+    let to = open_phone(keys, scope.user, row.try_get("phone")?)?;
+
+    // Most that is refused is so whatever was sent before: nothing is counted and locked for it.
+    let counts = Counts::new(keys, scope, &to, rules, now);
+    let mut may_send = MaySend::to(&to, now, rules, |_, _| None);
+    if matches!(state.clone().start(request, may_send), Start::Sms { .. }) {
+        may_send = counts.may_send(db).await?;
+    }
+    let start = state.start(request, may_send);
+
+    let sends = matches!(start, Start::Sms { .. });
+    let (name, fqdn): (&str, &str) = (service.try_get(1)?, service.try_get(2)?);
+    let template = sealed::template(service.try_get(3)?)?;
+    let sender = Sender {
+        name,
+        fqdn,
+        template: template.as_ref(),
+    };
+    let started = Started::new(start, |pin, expires_at| {
+        Message::new(to.clone(), sender, pin, now, expires_at, rules)
+    });
+    let sealed = match &started {
+        Started::Sms(message) => seal(keys, id, message)?,
+        Started::Totp => Vec::new(),
+        // Nothing was changed.
+        _ => return Ok(started),
+    };
+    let (put, at) = (PutState::new(scope.user, &state), micros(now));
+    let put = put.values();
+    let mut calls = vec![call(PUT_STATE, &put)];
+    let counted = counts.values(&at, &id)?;
+    let message: [Value<'_>; 3] = [&id, &at, &sealed];
+    if sends {
+        calls.extend(counted.iter().map(|values| call(COUNT, values)));
+        calls.push(call(outbox::ADD, &message));
+    }
+    db.commit(&calls).await?;
+    Ok(started)
+}
