@@ -260,8 +260,16 @@ fn what_it_cannot_use_ends_it_with_2_and_one_line() {
     }
     for (arguments, line) in [
         (
-            vec!["--store", "postgres://x"],
-            "invalid value 'postgres://x' for '--store <STORE>': a store is sqlite:FILE or memory:",
+            vec!["--store", "mysql://jo:s3cret@db/x"],
+            "--store: a store is sqlite:FILE, postgres://… or memory:\n",
+        ),
+        (
+            vec!["--store", "postgres://jo:s3cret@db/x?sslmode=no"],
+            "--store: a database is postgres://",
+        ),
+        (
+            vec!["--store", "postgres://jo:s3cret@127.0.0.1:1/x"],
+            "cannot open postgres://127.0.0.1:1/x: no connection to PostgreSQL: ",
         ),
         (
             vec!["--store", "sqlite:no/such/folder"],
@@ -291,7 +299,10 @@ fn what_it_cannot_use_ends_it_with_2_and_one_line() {
             vec!["--drain", "1"],
             "invalid value '1' for '--drain <DRAIN>'",
         ),
-        (vec!["--key-file", "missing"], "cannot use missing: "),
+        (
+            vec!["--key-file", "missing"],
+            "missing is not there, and the database was written with a key",
+        ),
         (
             vec!["--key-file", "open.key"],
             "open.key can be read by others; it must have mode 600",
@@ -331,6 +342,7 @@ fn what_it_cannot_use_ends_it_with_2_and_one_line() {
             "{arguments:?} {said}"
         );
         assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
         assert!(output.stdout.is_empty());
     }
     let output = run(at, &["account", "list", "--store", "memory:"]);

@@ -62,7 +62,7 @@ pub(super) fn expand(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Erro
     for (key, value) in table {
         // One file serves both: the commands of an operator need the store and nothing else.
         let is_stores = matches!(key.as_str(), "store" | "key-file");
-        if matches!(command, Some("account" | "users")) && !is_stores {
+        if matches!(command, Some("account" | "users" | "migrate")) && !is_stores {
             continue;
         }
         let option = format!("--{key}");

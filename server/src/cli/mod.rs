@@ -34,6 +34,8 @@ enum Command {
     Account(operate::AccountOptions),
     /// Help users who are locked out
     Users(operate::UsersOptions),
+    /// Bring a database's tables up to date; `serve` does so, too, when it starts
+    Migrate(operate::MigrateOptions),
     /// Serve the API from memory, for tests and development
     Sandbox(sandbox::Options),
 }
@@ -74,6 +76,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(options) => end(serve::run(&options)),
         Command::Account(options) => end(operate::account(&options)),
         Command::Users(options) => end(operate::users(&options)),
+        Command::Migrate(options) => end(operate::migrate(&options)),
         Command::Sandbox(options) => end(sandbox::run(&options)),
     }
 }

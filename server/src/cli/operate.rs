@@ -1,4 +1,4 @@
-//! `verigator account …` and `verigator users …`: what an operator does, also beside a running
+//! `verigator account …`, `users …` and `migrate`: what an operator does, also beside a running
 //! server.
 
 use std::io::Write;
@@ -66,6 +66,12 @@ enum UsersAction {
     },
 }
 
+#[derive(Debug, Args)]
+pub(super) struct MigrateOptions {
+    #[command(flatten)]
+    store: store::StoreOptions,
+}
+
 /// Why it was not done.
 #[derive(Debug, Error)]
 pub(super) enum Error {
@@ -94,11 +100,11 @@ pub(super) fn new_password() -> Result<Zeroizing<String>, random::RandomError> {
 }
 
 pub(super) fn account(options: &AccountOptions) -> Result<(), Error> {
-    let store = options.store.open()?;
-    let accounts = Accounts::new(store.clone(), PasswordCost::default())?;
     let password = new_password()?;
     let mut out = std::io::stdout().lock();
     runtime()?.block_on(async {
+        let store = options.store.open().await?;
+        let accounts = Accounts::new(store.clone(), PasswordCost::default())?;
         match &options.action {
             AccountAction::Create { name } => {
                 accounts.create(name, &password, SystemClock.now()).await?;
@@ -121,7 +127,15 @@ pub(super) fn account(options: &AccountOptions) -> Result<(), Error> {
 }
 
 pub(super) fn users(options: &UsersOptions) -> Result<(), Error> {
-    let store = options.store.open()?;
     let UsersAction::Unlock { id } = options.action;
-    Ok(runtime()?.block_on(store.unlock_user(id))?)
+    runtime()?.block_on(async {
+        let store = options.store.open().await?;
+        Ok(store.unlock_user(id).await?)
+    })
+}
+
+pub(super) fn migrate(options: &MigrateOptions) -> Result<(), Error> {
+    let (place, migrated) = runtime()?.block_on(options.store.migrate())?;
+    writeln!(std::io::stdout(), "{place}: {migrated}")?;
+    Ok(())
 }

@@ -13,8 +13,9 @@ use verigator_server::{
     engine::keys::{Keys, KeysError},
     random,
     store::{
-        Store, StoreError,
+        Migrated, Store, StoreError,
         memory::MemoryStore,
+        postgres::{Address, Database, PostgresError, PostgresStore},
         sqlite::{SqliteError, SqliteStore},
     },
 };
@@ -27,16 +28,17 @@ const KEY: &str = "VERIGATOR_KEY";
 
 #[derive(Debug, Args)]
 pub(super) struct StoreOptions {
-    /// Where everything is kept: sqlite:FILE or memory:
+    /// Where everything is kept: sqlite:FILE, <postgres://USER:PASSWORD@HOST/DATABASE> or memory:
     #[arg(
         long,
         env = "VERIGATOR_STORE",
+        hide_env_values = true,
         global = true,
         default_value = "sqlite:verigator.db"
     )]
     store: Place,
 
-    /// The server's keys, the current one first; made with a new database, for its owner only.
+    /// The server's keys, the current one first; made for a new database, for its owner only.
     /// Not read when `VERIGATOR_KEY` holds them
     #[arg(
         long,
@@ -56,12 +58,21 @@ pub(super) enum Error {
     KeyText,
     #[error("{0}: {1}")]
     KeyFile(PathBuf, KeysError),
+    #[error("--store: {0}")]
+    Place(String),
     #[error("cannot use {0}: {1}")]
     File(PathBuf, std::io::Error),
+    #[error(
+        "{0} is not there, and the database was written with a key: bring the file that was made \
+         with the database"
+    )]
+    NoKey(PathBuf),
     #[error("{0} can be read by others; it must have mode 600")]
     KeyMode(PathBuf),
     #[error("cannot open {0}: {1}")]
     Sqlite(PathBuf, SqliteError),
+    #[error("cannot open {0}: {1}")]
+    Postgres(Box<Address>, PostgresError),
     #[error("another server uses {0}")]
     InUse(PathBuf),
     #[error("only a running server knows what is in memory; name a file with --store")]
@@ -82,16 +93,35 @@ pub(super) struct Served {
 
 impl StoreOptions {
     /// For a command beside a server, which may run.
-    pub(super) fn open(&self) -> Result<Arc<dyn Store>, Error> {
+    pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Error> {
         match &self.store {
             Place::Memory => Err(Error::Memory),
             Place::Sqlite(file) => Ok(Arc::new(self.sqlite(file)?.0)),
+            Place::Postgres(address) => Ok(Arc::new(self.postgres(address).await?.0)),
+            Place::Unclear(why) => Err(Error::Place(why.clone())),
         }
     }
 
     /// Whether everything ends with the server, which then begins without accounts.
     pub(super) fn forgets(&self) -> bool {
         self.store == Place::Memory
+    }
+
+    /// Brings the tables up to date, without a key. Says where, and what was done.
+    pub(super) async fn migrate(&self) -> Result<(String, Migrated), Error> {
+        match &self.store {
+            Place::Memory => Err(Error::Memory),
+            Place::Sqlite(file) => {
+                let migrated = SqliteStore::migrate(file);
+                let migrated = migrated.map_err(|error| Error::Sqlite(file.clone(), error))?;
+                Ok((file.display().to_string(), migrated))
+            }
+            Place::Postgres(address) => {
+                let database = connect(address).await?;
+                Ok((address.to_string(), database.migrated()))
+            }
+            Place::Unclear(why) => Err(Error::Place(why.clone())),
+        }
     }
 
     /// For a server.
@@ -113,17 +143,39 @@ impl StoreOptions {
                     _lock: Some(lock),
                 })
             }
+            Place::Postgres(address) => {
+                let (store, keys) = self.postgres(address).await?;
+                Ok(Served {
+                    store: Arc::new(store),
+                    keys,
+                    _lock: None,
+                })
+            }
+            Place::Unclear(why) => Err(Error::Place(why.clone())),
         }
     }
 
     fn sqlite(&self, file: &Path) -> Result<(SqliteStore, Keys), Error> {
-        let keys = self.keys(!file.exists())?;
-        let store = SqliteStore::open(file, keys.clone());
-        let store = store.map_err(|error| Error::Sqlite(file.to_owned(), error))?;
+        let failed = |error| Error::Sqlite(file.to_owned(), error);
+        SqliteStore::migrate(file).map_err(failed)?;
+        let keys = self.keys(!SqliteStore::has_key(file).map_err(failed)?)?;
+        let store = SqliteStore::open(file, keys.clone()).map_err(failed)?;
         Ok((store, keys))
     }
 
-    /// `may_make`: there is no database yet that another key could have been used for.
+    async fn postgres(&self, address: &Address) -> Result<(PostgresStore, Keys), Error> {
+        let failed = |error| Error::Postgres(Box::new(address.clone()), error);
+        let database = connect(address).await?;
+        let migrated = database.migrated();
+        if migrated.from != migrated.to {
+            tracing::info!(database = %address, "{migrated}");
+        }
+        let keys = self.keys(!database.has_key().await.map_err(failed)?)?;
+        let store = database.open(keys.clone()).await.map_err(failed)?;
+        Ok((store, keys))
+    }
+
+    /// `may_make`: nothing is there yet that another key could have been used for.
     fn keys(&self, may_make: bool) -> Result<Keys, Error> {
         match std::env::var(KEY).map(Zeroizing::new) {
             Ok(text) => return Keys::parse(&text).map_err(Error::Key),
@@ -138,6 +190,9 @@ impl StoreOptions {
                 made => made?,
             }
         }
+        if !may_make && !path.try_exists().map_err(failed)? {
+            return Err(Error::NoKey(path.clone()));
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -149,6 +204,11 @@ impl StoreOptions {
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         Keys::parse(&text.map_err(failed)?).map_err(|error| Error::KeyFile(path.clone(), error))
     }
+}
+
+async fn connect(address: &Address) -> Result<Database, Error> {
+    let database = Database::connect(address).await;
+    database.map_err(|error| Error::Postgres(Box::new(address.clone()), error))
 }
 
 fn make_key(path: &Path) -> Result<(), Error> {

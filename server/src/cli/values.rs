@@ -1,8 +1,11 @@
 //! How values are written on the command line, in the environment and in the file.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{convert::Infallible, path::PathBuf, str::FromStr, time::Duration};
 
-use verigator_server::engine::{budget::Budget, phone::Prefix, pin::PinLength};
+use verigator_server::{
+    engine::{budget::Budget, phone::Prefix, pin::PinLength},
+    store::postgres::Address,
+};
 
 /// A period such as `500ms`, `30s`, `10m`, `24h` or `7d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -63,20 +66,29 @@ pub(super) fn prefix_budget(text: &str) -> Result<(Prefix, Budget), String> {
 pub(super) enum Place {
     /// In this file.
     Sqlite(PathBuf),
+    /// In this database. Boxed, for it is much larger than the others.
+    Postgres(Box<Address>),
     /// In this process.
     Memory,
+    /// Not said, and why. The text is not kept: it may hold a password, and so it must not be
+    /// refused where it would be repeated.
+    Unclear(String),
 }
 
 impl FromStr for Place {
-    type Err = String;
+    type Err = Infallible;
 
-    /// Reads `sqlite:FILE` or `memory:`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(file.into())),
-            Some(("memory", "")) => Ok(Self::Memory),
-            _ => Err("a store is sqlite:FILE or memory:".to_owned()),
-        }
+    /// Reads `sqlite:FILE`, `postgres://…` or `memory:`.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.split_once(':') {
+            Some(("sqlite", file)) if !file.is_empty() => Self::Sqlite(file.into()),
+            Some(("postgres" | "postgresql", _)) => match text.parse() {
+                Ok(address) => Self::Postgres(Box::new(address)),
+                Err(error) => Self::Unclear(format!("{error}")),
+            },
+            Some(("memory", "")) => Self::Memory,
+            _ => Self::Unclear("a store is sqlite:FILE, postgres://… or memory:".to_owned()),
+        })
     }
 }
 
@@ -131,17 +143,27 @@ mod tests {
 
     #[test]
     fn places() {
-        assert_eq!("sqlite:a:b".parse(), Ok(Place::Sqlite("a:b".into())));
-        assert_eq!("memory:".parse(), Ok(Place::Memory));
+        let place = |text: &str| text.parse::<Place>().unwrap();
+        assert_eq!(place("sqlite:a:b"), Place::Sqlite("a:b".into()));
+        assert_eq!(place("memory:"), Place::Memory);
+        for text in ["postgres://jo:s3cret@db/x", "postgresql://jo:s3cret@db/x"] {
+            let place = place(text);
+            assert!(matches!(place, Place::Postgres(_)), "{place:?}");
+            assert!(!format!("{place:?}").contains("s3cret"));
+        }
         for text in [
             "",
             "sqlite",
             "sqlite:",
             "memory",
-            "memory:x",
-            "postgres://x",
+            "memory:s3cret",
+            "postgres://",
+            "postgres://jo:s3cret@db/x?sslmode=s3cret",
+            "mysql://jo:s3cret@db/x",
         ] {
-            assert!(text.parse::<Place>().is_err(), "{text}");
+            let place = place(text);
+            assert!(matches!(place, Place::Unclear(_)), "{text}");
+            assert!(!format!("{place:?}").contains("s3cret"), "{text}");
         }
     }
 }

@@ -140,7 +140,8 @@ impl Courier {
         self.tasks.wait().await;
     }
 
-    /// Sends what is due, until nothing is left that ever will be.
+    /// Sends what is due, until nothing is left that ever will be, or for ever if others put
+    /// messages into the outbox, too.
     async fn look(self: Arc<Self>) {
         loop {
             lock(&self.looking).news = false;
@@ -151,6 +152,8 @@ impl Courier {
             };
             let pause = match next {
                 Ok(Some(pause)) => pause,
+                // Another process may die with what it has put in.
+                Ok(None) if self.store.is_shared() => LOOK_AGAIN,
                 Ok(None) => {
                     // Under the lock, so that whoever brings news either is seen or begins anew.
                     let mut looking = lock(&self.looking);

@@ -152,7 +152,7 @@ impl ApiError {
         match self {
             Self::ResendTooSoon(left) | Self::TooManyMessages(left) => Some(*left),
             Self::UserLocked => Some(LOCKED_RETRY),
-            Self::IdempotencyInProgress => Some(Duration::from_secs(1)),
+            Self::IdempotencyInProgress | Self::StoreUnavailable => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -1,8 +1,12 @@
 //! Opening the file and bringing its tables up to date.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use thiserror::Error;
 
 use super::user;
@@ -23,6 +27,9 @@ const MIGRATIONS: [&str; 2] = [
 
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long to wait before asking again.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// Why a database cannot be used.
 #[derive(Debug, Error)]
@@ -75,12 +82,28 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     }
     let db = Connection::open(path)?;
     db.busy_timeout(BUSY)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&db)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is overwritten: a copy of the file shows what is kept, and no more.
     db.pragma_update(None, "secure_delete", true)?;
     Ok(db)
+}
+
+/// For the change of a new file's journal alone, SQLite does not wait for others by itself.
+fn write_ahead(db: &Connection) -> Result<(), SqliteError> {
+    let begun = Instant::now();
+    loop {
+        match db.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY =>
+            {
+                sleep(BREATH);
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 /// Brings the tables up to date, and refuses keys that what is there was not written with; alone,
