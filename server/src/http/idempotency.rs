@@ -3,7 +3,7 @@
 //! Not kept are 5xx answers and those with `Retry-After`: both ask the client to come again, and
 //! a kept one would answer it the same for a day.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -26,6 +26,9 @@ use crate::{
     random,
     store::{Claim, Claimed, StoredAnswer},
 };
+
+/// How long to wait before trying again to give a key back.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs a POST or PUT with a key once.
 pub(crate) async fn idempotency(
@@ -63,7 +66,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 }
 
 async fn once(
-    app: &App,
+    app: &Arc<App>,
     Caller(account): Caller,
     key: String,
     request: Request,
@@ -99,11 +102,15 @@ async fn once(
 
 /// Keeps the answer, or gives the key back. When the store fails now, the operation has happened
 /// and its answer still goes out: what is lost is only the replay.
-async fn settle(app: &App, claim: &Claim, response: Response) -> Result<Response, ApiError> {
+async fn settle(app: &Arc<App>, claim: &Claim, response: Response) -> Result<Response, ApiError> {
     let status = response.status();
     let settled =
         if status.is_server_error() || response.headers().contains_key(header::RETRY_AFTER) {
-            (app.store.abandon_key(claim).await, response)
+            let abandoned = app.store.abandon_key(claim).await;
+            if abandoned.is_err() {
+                tokio::spawn(abandon(Arc::clone(app), claim.clone()));
+            }
+            (abandoned, response)
         } else {
             let (parts, body) = response.into_parts();
             let body = body
@@ -122,6 +129,17 @@ async fn settle(app: &App, claim: &Claim, response: Response) -> Result<Response
         tracing::error!(%error, "an idempotency key could not be settled");
     }
     Ok(settled.1)
+}
+
+/// Gives a key back once the store answers again: the client may come again before the claim is
+/// over by itself.
+async fn abandon(app: Arc<App>, claim: Claim) {
+    while app.clock.now() < claim.lease_until {
+        tokio::time::sleep(AGAIN).await;
+        if app.store.abandon_key(&claim).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Method, path and body. The path holds no separator, so the parts cannot run into each other.

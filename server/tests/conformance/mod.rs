@@ -35,12 +35,23 @@ use verigator_server::{
     },
 };
 
-type Shared = Arc<dyn Store>;
+pub(crate) type Shared = Arc<dyn Store>;
+
+/// What must hold also between servers that have not all got a new key as their first.
+#[allow(dead_code, reason = "only some stores have more than one server")]
+pub(crate) async fn while_keys_are_replaced(store: Shared) {
+    budgets::per_user_and_number(&store).await;
+    keys::keys(&store).await;
+    outbox::outbox(&store).await;
+    races::budgets_in_parallel(&store).await;
+    races::keys_in_parallel(&store).await;
+}
 
 pub(crate) async fn all(store: Shared) {
     records::accounts(&store).await;
     records::services(&store).await;
     records::users(&store).await;
+    records::odd_names(&store).await;
     authentication::authentication(&store).await;
     authentication::the_same_pin_again(&store).await;
     authentication::authenticators(&store).await;
@@ -59,7 +70,7 @@ pub(crate) async fn all(store: Shared) {
     races::keys_in_parallel(&store).await;
 }
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
@@ -85,7 +96,7 @@ fn new_account() -> Account {
     }
 }
 
-async fn account(store: &Shared) -> Uuid {
+pub(crate) async fn account(store: &Shared) -> Uuid {
     let account = new_account();
     store.create_account(&account).await.unwrap();
     account.id
@@ -116,7 +127,7 @@ fn user_with(name: &str, phone: &str) -> NewUser {
     }
 }
 
-async fn service(store: &Shared, account: Uuid) -> ServiceScope {
+pub(crate) async fn service(store: &Shared, account: Uuid) -> ServiceScope {
     let name = unique("service");
     let service = store
         .create_service(&new_service(account, &name, &name))
@@ -128,7 +139,7 @@ async fn service(store: &Shared, account: Uuid) -> ServiceScope {
     }
 }
 
-async fn user(store: &Shared, service: ServiceScope) -> UserScope {
+pub(crate) async fn user(store: &Shared, service: ServiceScope) -> UserScope {
     add_user(store, service, new_user(&unique("user"))).await
 }
 
@@ -140,23 +151,23 @@ async fn add_user(store: &Shared, service: ServiceScope, new: NewUser) -> UserSc
     }
 }
 
-async fn some_user(store: &Shared) -> UserScope {
+pub(crate) async fn some_user(store: &Shared) -> UserScope {
     user(store, service(store, account(store).await).await).await
 }
 
-fn key() -> MacKey {
+pub(crate) fn key() -> MacKey {
     MacKey::new([7; 32])
 }
 
 /// The rules of every test here but those of budgets: all users have one number.
-fn unlimited() -> Rules {
+pub(crate) fn unlimited() -> Rules {
     Rules {
         budgets: Budgets::unlimited(),
         ..Rules::default()
     }
 }
 
-async fn start_by(
+pub(crate) async fn start_by(
     store: &Shared,
     scope: UserScope,
     method: Method,
@@ -176,22 +187,27 @@ async fn start_by(
     store.start_authentication(scope, &start).await.unwrap()
 }
 
-async fn start(store: &Shared, scope: UserScope, method: Method, second: i64) -> Started {
+pub(crate) async fn start(
+    store: &Shared,
+    scope: UserScope,
+    method: Method,
+    second: i64,
+) -> Started {
     start_by(store, scope, method, second, &unlimited()).await
 }
 
-async fn sent_pin(store: &Shared, scope: UserScope, second: i64) -> String {
+pub(crate) async fn sent_pin(store: &Shared, scope: UserScope, second: i64) -> String {
     match start(store, scope, Method::Sms, second).await {
         Started::Sms(message) => message.pin.expose().to_owned(),
         other => panic!("no message: {other:?}"),
     }
 }
 
-async fn check(store: &Shared, scope: UserScope, guess: &str, second: i64) -> Check {
-    let rules = unlimited();
+pub(crate) async fn check(store: &Shared, scope: UserScope, guess: &str, second: i64) -> Check {
+    let (key, rules) = (key(), unlimited());
     let check = CheckRequest {
         guess,
-        key: &key(),
+        key: &key,
         now: at(second),
         rules: &rules,
     };

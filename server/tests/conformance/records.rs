@@ -170,3 +170,47 @@ pub(super) async fn users(store: &Shared) {
     assert_eq!(store.users(shop).await.unwrap(), made[1..]);
     store.create_user(shop, &new_user("zoe")).await.unwrap();
 }
+
+/// Names are texts and nothing else, whatever they look like.
+pub(super) async fn odd_names(store: &Shared) {
+    for odd in [
+        "'; DROP TABLE users; --",
+        "\" OR 1=1 --",
+        "$1 ?1 :name %s {}",
+        "\\'; SELECT 1",
+        "jo\u{301} ☃ \u{10ffff} \u{202e}",
+        "NULL",
+        " jo ",
+        "Jo",
+        "jo",
+    ] {
+        let mut owner = new_account();
+        owner.username = unique(odd);
+        store.create_account(&owner).await.unwrap();
+        let found = store.account(&owner.username).await.unwrap().unwrap();
+        assert_eq!((found.id, &found.username), (owner.id, &owner.username));
+
+        let made = new_service(owner.id, odd, odd);
+        store.create_service(&made).await.unwrap();
+        let scope = ServiceScope {
+            account: owner.id,
+            service: made.id,
+        };
+        assert_eq!(store.service(scope).await.unwrap().name, odd);
+        let user = add_user(store, scope, new_user(odd)).await;
+        assert_eq!(store.user(user).await.unwrap().id_in_service, odd);
+        let again = store.create_user(scope, &new_user(odd)).await;
+        assert_eq!(refusal(again), Refusal::UserExists);
+        // One that differs in case or spaces alone is another.
+        let other = format!("{odd} ");
+        add_user(store, scope, new_user(&other)).await;
+        add_user(store, scope, new_user(&odd.to_uppercase().repeat(2))).await;
+        let Started::Sms(message) = start(store, user, Method::Sms, 0).await else {
+            panic!("no message");
+        };
+        assert!(message.text.contains(odd));
+        let key = unique(odd);
+        let first = keys::claim(owner.id, &key, 1, 0);
+        assert!(matches!(store.claim_key(&first).await, Ok(Claimed::Run)));
+    }
+}

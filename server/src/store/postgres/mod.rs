@@ -6,7 +6,7 @@
 //! take it. What would be worth stealing is sealed or hashed with the server's key, which is not
 //! in the database.
 //!
-//! Every step takes 5 seconds at most: a database that is away is [`StoreError::Unavailable`], and
+//! Every step takes 5 seconds at most, but the deletion of a service 25: a database that is away is [`StoreError::Unavailable`], and
 //! so is a commit whose answer was lost. Connections that were cut are not used again, so all is
 //! well once it is back.
 
@@ -38,7 +38,7 @@ pub use self::{
 };
 use self::{
     failure::Failure,
-    session::{Session, call, run},
+    session::{Session, call, run, run_within},
     sweep::Sweeper,
     user::Part,
 };
@@ -157,8 +157,8 @@ impl Store for PostgresStore {
     }
 
     async fn delete_service(&self, scope: ServiceScope) -> Result<(), StoreError> {
-        self.run(|db| async move { service::delete(&db, scope).await })
-            .await
+        let delete = |db: Arc<Session>| async move { service::delete(&db, scope).await };
+        run_within(service::DELETION, &self.pool, delete).await
     }
 
     async fn create_user(&self, scope: ServiceScope, user: &NewUser) -> Result<User, StoreError> {

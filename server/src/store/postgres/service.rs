@@ -1,11 +1,13 @@
 //! Services.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
     failure::Failure,
-    session::{Session, call},
+    session::{Session, Value, call},
 };
 use crate::store::{
     NewService, Refusal, Service, ServiceScope,
@@ -33,7 +35,7 @@ pub(super) async fn insert(db: &Session, new: &NewService) -> Result<Service, Fa
     let insert = "
         INSERT INTO services (id, account, name, fqdn, template, created_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id";
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [
+    let values: [Value<'_>; 6] = [
         &new.id,
         &new.account,
         &new.name,
@@ -62,19 +64,17 @@ pub(super) async fn get(db: &Session, scope: ServiceScope) -> Result<Service, Fa
     })
 }
 
+/// How long a deletion may take: a service may have very many users.
+pub(super) const DELETION: Duration = Duration::from_secs(25);
+/// The same for the database.
+const PATIENCE: &str = "SET LOCAL statement_timeout = '24s'";
+
 /// Deletes a service with its users.
 pub(super) async fn delete(db: &Session, scope: ServiceScope) -> Result<(), Failure> {
-    let delete = "DELETE FROM services WHERE id = $1 AND account = $2 RETURNING id";
-    let [deleted, owner] = db
-        .ask([
-            call(delete, &[&scope.service, &scope.account]),
-            call(MAY_USE, &[&scope.service]),
-        ])
-        .await?;
-    if deleted.is_empty() {
-        may_use(&owner, scope)?;
-        // It was there only after the first statement, which no service comes to be.
-        return Err(Refusal::ServiceNotFound.into());
-    }
-    Ok(())
+    let lock = "SELECT account FROM services WHERE id = $1 FOR UPDATE";
+    let [owner] = db.begin([call(lock, &[&scope.service])]).await?;
+    may_use(&owner, scope)?;
+    db.script(PATIENCE).await?;
+    let delete = "DELETE FROM services WHERE id = $1";
+    db.commit(&[call(delete, &[&scope.service])]).await
 }

@@ -35,10 +35,6 @@ const AGAIN: u32 = 8;
 /// How long to wait before; doubled each time.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Row locks, and not the isolation level, are what makes a step atomic: a stricter one, which a
-/// database may have by default, would take steps back that only had to wait.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-
 /// A value of a statement.
 pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
 
@@ -74,11 +70,23 @@ pub(super) async fn run<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let done = timeout(STEP, run_for_as_long_as_it_takes(pool, step)).await;
+    run_within(STEP, pool, step).await
+}
+
+/// [`run`] with another bound.
+pub(super) async fn run_within<T, F>(
+    bound: Duration,
+    pool: &Pool,
+    step: impl Fn(Arc<Session>) -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let done = timeout(bound, run_for_as_long_as_it_takes(pool, step)).await;
     Ok(done.unwrap_or(Err(Failure::TooLong))?)
 }
 
-/// [`run`] without a bound of its own.
+/// [`run`] without a bound.
 pub(super) async fn run_for_as_long_as_it_takes<T, F>(
     pool: &Pool,
     step: impl Fn(Arc<Session>) -> F,
@@ -173,7 +181,7 @@ impl Session {
         if begin {
             self.is_open.store(true, Ordering::Relaxed);
             sent.push(Box::pin(async {
-                let answer = connection.batch_execute(BEGIN).await;
+                let answer = connection.batch_execute("BEGIN").await;
                 answer.map(|()| Vec::new())
             }));
         }
