@@ -21,8 +21,8 @@ use verigator_server::{
         totp::TotpSecret,
     },
     store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope,
-        Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Service,
+        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     },
 };
 
@@ -99,6 +99,9 @@ impl Store for Down {
         down()
     }
     async fn settle_message(&self, _: Uuid, _: Uuid, _: Settled) -> Never<()> {
+        down()
+    }
+    async fn queue(&self, _: u32) -> Never<Queue> {
         down()
     }
     async fn claim_key(&self, _: &Claim) -> Never<Claimed> {

@@ -6,9 +6,14 @@ mod sandbox;
 mod serve;
 mod signals;
 mod store;
+mod tls;
 mod values;
 
-use std::{fmt::Display, io::Write, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use tracing_subscriber::EnvFilter;
@@ -63,8 +68,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(Err(error)) => return refuse(&format!("{LOG}: {error}")),
         Err(_) => EnvFilter::new(level),
     };
+    // A file or a pipe takes no colours; <https://no-color.org> is for who wants none at all.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && !is_plain)
         .with_writer(std::io::stderr);
     match log {
         serve::LogForm::Text => lines.init(),
