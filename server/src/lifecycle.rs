@@ -74,6 +74,7 @@ pub async fn run(
         wire,
         http,
         router,
+        #[cfg(feature = "tls")]
         handshake_timeout: limits.head_timeout,
         stop: stop.clone(),
     };
@@ -117,6 +118,7 @@ struct Host {
     wire: Wire,
     http: http1::Builder,
     router: Router,
+    #[cfg(feature = "tls")]
     handshake_timeout: Duration,
     /// Cancelled when the server stops.
     stop: CancellationToken,

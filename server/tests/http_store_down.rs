@@ -26,7 +26,10 @@ use verigator_server::{
     },
 };
 
-struct Down;
+/// Fails, and when asked for its queue does not even do that.
+struct Down {
+    hangs: bool,
+}
 
 type Never<T> = Result<T, StoreError>;
 
@@ -102,7 +105,11 @@ impl Store for Down {
         down()
     }
     async fn queue(&self, _: u32) -> Never<Queue> {
-        down()
+        if self.hangs {
+            std::future::pending().await
+        } else {
+            down()
+        }
     }
     async fn claim_key(&self, _: &Claim) -> Never<Claimed> {
         down()
@@ -117,7 +124,8 @@ impl Store for Down {
 
 #[tokio::test]
 async fn it_is_503_and_the_process_is_alive_but_not_ready() {
-    let client = Client::to(&serve(parts(Arc::new(Down), Arc::new(Console))).await);
+    let client =
+        Client::to(&serve(parts(Arc::new(Down { hangs: false }), Arc::new(Console))).await);
     assert_eq!(client.get("/healthz").await.status, 200);
     for path in ["/readyz", "/v1/service/service/x"] {
         let answer = client.get(path).await;
@@ -127,5 +135,19 @@ async fn it_is_503_and_the_process_is_alive_but_not_ready() {
                 .unwrap()
                 .contains("db-secret-host")
         );
+    }
+}
+
+#[tokio::test]
+async fn its_numbers_are_told_without_those_of_the_store() {
+    for hangs in [false, true] {
+        let client = Client::to(&serve(parts(Arc::new(Down { hangs }), Arc::new(Console))).await);
+        client.get("/readyz").await;
+        let answer = client.get("/metrics").await;
+        assert_eq!(answer.status, 200);
+        let text = String::from_utf8(answer.bytes).unwrap();
+        let down = "verigator_requests_total{operation=\"-\",status=\"503\"} 1\n";
+        assert!(text.contains(down), "{text}");
+        assert!(!text.contains("outbox"), "{text}");
     }
 }

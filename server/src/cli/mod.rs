@@ -1,5 +1,6 @@
 //! The command line: reads it, runs what it says, and turns what went wrong into one clear line.
 
+mod client;
 mod file;
 mod operate;
 mod sandbox;
@@ -18,29 +19,56 @@ use std::{
 use clap::{Parser, Subcommand, error::ErrorKind};
 use tracing_subscriber::EnvFilter;
 
+/// What all commands share, for the help.
+const HELP: &str = "\
+To try it out:
+  verigator sandbox                Account test with password test
+
+To run it:
+  verigator account create NAME    Prints the password of the new account
+  verigator serve
+
+The options of serve, sandbox, account and users unlock may also be in the environment, or in a
+TOML file that --config FILE or VERIGATOR_CONFIG names. services, users, auth and totp ask the
+server that VERIGATOR_ENDPOINT names. VERIGATOR_LOG says what is logged, such as warn.";
+
 /// Two-factor phone verification, self-hosted.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "verigator",
     version,
     arg_required_else_help = true,
-    after_help = "Options may also be in a TOML file: --config FILE, or VERIGATOR_CONFIG"
+    after_help = HELP
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the API
     Serve(Box<serve::Options>),
-    /// Make, list and change accounts
-    Account(operate::AccountOptions),
-    /// Help users who are locked out
-    Users(operate::UsersOptions),
     /// Serve the API from memory, for tests and development
     Sandbox(sandbox::Options),
+    /// Make, list and change the accounts of a server, on its own machine
+    Account(operate::AccountOptions),
+    /// Ask a server to make, show or remove services
+    Services(client::Options<client::Services>),
+    /// Ask a server to make, show or remove users; unlock them on its own machine
+    Users(client::Options<Users>),
+    /// Ask a server to send a PIN, and to check it
+    Auth(client::Options<client::Auth>),
+    /// Ask a server to give or take authenticators
+    Totp(client::Options<client::Totp>),
+}
+
+#[derive(Subcommand)]
+enum Users {
+    #[command(flatten)]
+    Ask(client::Users),
+    /// Let a user in again after too many wrong guesses; on the server's own machine
+    Unlock(operate::UnlockOptions),
 }
 
 /// What is logged, such as `info` or `verigator_server=debug`.
@@ -61,7 +89,11 @@ pub(crate) fn main() -> ExitCode {
     };
     let (log, level) = match &cli.command {
         Command::Serve(options) => (options.log, "info"),
-        _ => (serve::LogForm::Text, "warn"),
+        Command::Sandbox(_) | Command::Account(_) => (serve::LogForm::Text, "warn"),
+        // Their last line says it all.
+        Command::Services(_) | Command::Users(_) | Command::Auth(_) | Command::Totp(_) => {
+            (serve::LogForm::Text, "off")
+        }
     };
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
         Ok(Ok(filter)) => filter,
@@ -80,9 +112,15 @@ pub(crate) fn main() -> ExitCode {
     }
     match cli.command {
         Command::Serve(options) => end(serve::run(&options)),
-        Command::Account(options) => end(operate::account(&options)),
-        Command::Users(options) => end(operate::users(&options)),
         Command::Sandbox(options) => end(sandbox::run(&options)),
+        Command::Account(options) => end(operate::account(&options)),
+        Command::Services(it) => client::run(it.json, |api| it.action.ask(api)),
+        Command::Users(it) => match it.action {
+            Users::Ask(action) => client::run(it.json, |api| action.ask(api)),
+            Users::Unlock(options) => end(operate::unlock(&options, it.json)),
+        },
+        Command::Auth(it) => client::run(it.json, |api| it.action.ask(api)),
+        Command::Totp(it) => client::run(it.json, |api| it.action.ask(api)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `verigator account …` and `verigator users …`: what an operator does, also beside a running
-//! server.
+//! `verigator account …` and `verigator users unlock`: what an operator does at the store itself,
+//! also beside a running server.
 
 use std::io::Write;
 
@@ -49,21 +49,12 @@ enum AccountAction {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UsersOptions {
-    #[command(subcommand)]
-    action: UsersAction,
+pub(super) struct UnlockOptions {
+    /// The user's id
+    id: Uuid,
 
     #[command(flatten)]
     store: store::StoreOptions,
-}
-
-#[derive(Debug, Subcommand)]
-enum UsersAction {
-    /// Let a user in again after too many wrong guesses
-    Unlock {
-        /// The user's id
-        id: Uuid,
-    },
 }
 
 /// Why it was not done.
@@ -120,8 +111,12 @@ pub(super) fn account(options: &AccountOptions) -> Result<(), Error> {
     })
 }
 
-pub(super) fn users(options: &UsersOptions) -> Result<(), Error> {
+/// Prints nothing, which in JSON is an empty object.
+pub(super) fn unlock(options: &UnlockOptions, json: bool) -> Result<(), Error> {
     let store = options.store.open()?;
-    let UsersAction::Unlock { id } = options.action;
-    Ok(runtime()?.block_on(store.unlock_user(id))?)
+    runtime()?.block_on(store.unlock_user(options.id))?;
+    if json {
+        writeln!(std::io::stdout(), "{{}}")?;
+    }
+    Ok(())
 }

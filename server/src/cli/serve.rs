@@ -32,6 +32,7 @@ use super::{
 const ACCOUNT: &str = "verigator";
 
 #[derive(Debug, Args)]
+#[command(after_help = "Clients sign in with an account: verigator account create NAME makes one.")]
 pub(super) struct Options {
     /// Address and port to listen on; port 0 takes any free one
     #[arg(long, env = "VERIGATOR_LISTEN", default_value = "127.0.0.1:8080")]
@@ -57,7 +58,8 @@ pub(super) struct Options {
     #[arg(long, env = "VERIGATOR_DRAIN", value_parser = values::duration, default_value = "10s")]
     drain: Duration,
 
-    /// The form of the log
+    /// How the log is written to standard error. VERIGATOR_LOG says what is logged, such as warn
+    #[allow(clippy::doc_markdown, reason = "it is shown as it is")]
     #[arg(long, env = "VERIGATOR_LOG_FORMAT", default_value = "text")]
     pub(super) log: LogForm,
 

@@ -32,6 +32,7 @@ pub(super) struct StoreOptions {
     #[arg(
         long,
         env = "VERIGATOR_STORE",
+        hide_env_values = true,
         global = true,
         default_value = "sqlite:verigator.db"
     )]
