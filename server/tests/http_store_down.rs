@@ -8,11 +8,12 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{Client, parts, serve};
 use jiff::Timestamp;
+use tokio::time::timeout;
 use uuid::Uuid;
 use verigator_server::{
     delivery::console::Console,
@@ -143,7 +144,9 @@ async fn its_numbers_are_told_without_those_of_the_store() {
     for hangs in [false, true] {
         let client = Client::to(&serve(parts(Arc::new(Down { hangs }), Arc::new(Console))).await);
         client.get("/readyz").await;
-        let answer = client.get("/metrics").await;
+        // Whoever scrapes does not wait for long.
+        let scrape = timeout(Duration::from_secs(10), client.get("/metrics"));
+        let answer = scrape.await.unwrap();
         assert_eq!(answer.status, 200);
         let text = String::from_utf8(answer.bytes).unwrap();
         let down = "verigator_requests_total{operation=\"-\",status=\"503\"} 1\n";

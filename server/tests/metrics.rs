@@ -243,7 +243,6 @@ async fn the_text_is_well_formed_and_tells_the_version() {
             "{name}"
         );
     }
-    assert_eq!(families.len(), 10);
     let build = &families["verigator_build_info"];
     let version = [("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     assert_eq!(

@@ -28,7 +28,7 @@ fn takes(command: &[String]) -> Option<fn(&str) -> bool> {
     let mut word = || words.next().map(String::as_str);
     match (word(), word()) {
         (Some("serve"), _) => Some(|_| true),
-        (Some("account"), _) | (Some("users"), Some("unlock")) => {
+        (Some("account" | "migrate"), _) | (Some("users"), Some("unlock")) => {
             Some(|key| matches!(key, "store" | "key-file"))
         }
         (Some("sandbox"), _) => Some(|key| matches!(key, "listen" | "quiet")),
