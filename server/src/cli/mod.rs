@@ -89,11 +89,11 @@ pub(crate) fn main() -> ExitCode {
     };
     let (log, level) = match &cli.command {
         Command::Serve(options) => (options.log, "info"),
-        Command::Sandbox(_) | Command::Account(_) => (serve::LogForm::Text, "warn"),
         // Their last line says it all.
         Command::Services(_) | Command::Users(_) | Command::Auth(_) | Command::Totp(_) => {
             (serve::LogForm::Text, "off")
         }
+        _ => (serve::LogForm::Text, "warn"),
     };
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
         Ok(Ok(filter)) => filter,

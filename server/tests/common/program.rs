@@ -6,12 +6,15 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use super::common::Client;
+
+/// Longer than anything takes that does not hang.
+const LONG: Duration = Duration::from_mins(1);
 
 /// With nothing in the environment that it would read.
 pub(crate) fn verigator(folder: &Path, arguments: &[&str]) -> Command {
@@ -26,8 +29,24 @@ pub(crate) fn verigator(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs what should end by itself, and is killed when it does not.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
-    verigator(folder, arguments).output().unwrap()
+    let child = verigator(folder, arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id().to_string();
+    let (ended, waiting) = mpsc::channel::<()>();
+    let watching = thread::spawn(move || {
+        if waiting.recv_timeout(LONG) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watching.join().unwrap();
+    output
 }
 
 pub(crate) fn said(bytes: &[u8]) -> String {
