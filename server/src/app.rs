@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio_util::task::TaskTracker;
 
 use crate::{
     accounts::{Accounts, AccountsError},
@@ -11,6 +10,7 @@ use crate::{
     config::{Limits, LimitsError, PasswordCost, Rules, RulesError},
     delivery::{Deliver, courier::Courier},
     engine::pin::MacKey,
+    lifecycle::Running,
     metrics::Metrics,
     store::{Store, measured::Measured},
 };
@@ -56,8 +56,8 @@ pub struct App {
     pub key: MacKey,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Requests that run, also those whose client hung up: the server stops after they ended.
-    pub running: TaskTracker,
+    /// What must end before the server has stopped.
+    pub running: Running,
 }
 
 /// Why the parts make no server.
@@ -96,7 +96,7 @@ impl App {
             limits: parts.limits,
             key: parts.key,
             metrics,
-            running: TaskTracker::new(),
+            running: Running::default(),
         }))
     }
 }

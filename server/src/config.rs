@@ -125,7 +125,8 @@ fn is_within_limits(budget: Budget) -> bool {
 pub struct Limits {
     /// Bytes of a request body. Default 64 KiB: the largest real one has about 1 KiB.
     pub body_bytes: usize,
-    /// How long a request's head may take, and how long a connection may idle. Default 10 s.
+    /// How long a request's head may take, how long a TLS handshake before it, and how long a
+    /// connection may idle. Default 10 s.
     pub head_timeout: Duration,
     /// How long a request's body may take. Default 10 s.
     pub body_timeout: Duration,

@@ -23,7 +23,7 @@
 //!
 //! | layer | holds | must not know |
 //! |---|---|---|
-//! | [`lifecycle`] | connections: accept, limit, drain | what a request means |
+//! | [`lifecycle`] | connections: accept, encrypt, limit, drain | what a request means |
 //! | [`http`] | paths, headers, bodies, statuses | rules and rows |
 //! | [`accounts`] | who is asking | HTTP |
 //! | [`store`] | what must be atomic, and the backends | HTTP |
@@ -47,3 +47,5 @@ pub mod metrics;
 pub mod random;
 pub mod sandbox;
 pub mod store;
+#[cfg(feature = "tls")]
+pub mod tls;

@@ -1,4 +1,4 @@
-//! What the server counts, and its text form for Prometheus.
+//! What the server counts and what it is doing, and the text form of both for Prometheus.
 //!
 //! Knows no HTTP and no secret: a label is a word of this crate, never anything that came in.
 
@@ -29,6 +29,30 @@ pub struct Metrics {
     /// By step.
     store: Mutex<BTreeMap<&'static str, Histogram>>,
 }
+
+/// What is so at the moment of asking.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gauges {
+    /// Open connections.
+    pub connections: usize,
+    /// Requests that run, the one that asks among them.
+    pub requests: usize,
+    /// The outbox; none when the store did not say.
+    pub outbox: Option<OutboxGauges>,
+}
+
+/// How the outbox is doing.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxGauges {
+    /// See [`Queue::messages`](crate::store::Queue::messages).
+    pub messages: u32,
+    /// For how long the first message has been due and nobody came for it; zero when none is.
+    pub oldest: Duration,
+}
+
+/// The most messages that are counted for a scrape: more are not counted anew every few seconds,
+/// and say nothing more to whoever is woken by them.
+pub const COUNTED_MESSAGES: u32 = 10_000;
 
 struct Counter<L>(Mutex<BTreeMap<L, u64>>);
 
@@ -87,10 +111,10 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads (exposition format 0.0.4).
-    pub fn render(&self) -> String {
+    pub fn render(&self, gauges: &Gauges) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = self.write(&mut text);
+        let _ = self.write(&mut text).and_then(|()| gauges.write(&mut text));
         text
     }
 
@@ -163,6 +187,36 @@ impl Metrics {
     }
 }
 
+impl Gauges {
+    fn write(&self, out: &mut String) -> fmt::Result {
+        let gauge = |out: &mut String, name, help, value: &dyn fmt::Display| {
+            head(out, name, "gauge", help)?;
+            writeln!(out, "verigator_{name} {value}")
+        };
+        gauge(out, "connections", "Open connections.", &self.connections)?;
+        gauge(
+            out,
+            "requests_in_flight",
+            "Requests that run, this one among them.",
+            &self.requests,
+        )?;
+        if let Some(outbox) = &self.outbox {
+            let help =
+                format!("Messages that are not sent yet; at most {COUNTED_MESSAGES} are counted.");
+            gauge(out, "outbox_messages", &help, &outbox.messages)?;
+            gauge(
+                out,
+                "outbox_oldest_seconds",
+                "How long the first message has been due and nobody came for it.",
+                &outbox.oldest.as_secs_f64(),
+            )?;
+        }
+        head(out, "build_info", "gauge", "1, with the server's version.")?;
+        let version = env!("CARGO_PKG_VERSION");
+        writeln!(out, "verigator_build_info{{version=\"{version}\"}} 1")
+    }
+}
+
 fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP verigator_{name} {help}")?;
     writeln!(out, "# TYPE verigator_{name} {kind}")
@@ -189,7 +243,15 @@ mod tests {
         for millis in [1, 2, 60_000] {
             metrics.stored("check", Duration::from_millis(millis));
         }
-        let text = metrics.render();
+        let gauges = Gauges {
+            connections: 3,
+            requests: 2,
+            outbox: Some(OutboxGauges {
+                messages: 7,
+                oldest: Duration::from_millis(1_500),
+            }),
+        };
+        let text = metrics.render(&gauges);
         for line in [
             "# TYPE verigator_requests_total counter",
             "verigator_requests_total{operation=\"auth.verify\",status=\"200\"} 2",
@@ -205,16 +267,24 @@ mod tests {
             "verigator_store_seconds_bucket{step=\"check\",le=\"+Inf\"} 3",
             "verigator_store_seconds_sum{step=\"check\"} 60.003",
             "verigator_store_seconds_count{step=\"check\"} 3",
+            "# TYPE verigator_connections gauge",
+            "verigator_connections 3",
+            "verigator_requests_in_flight 2",
+            "verigator_outbox_messages 7",
+            "verigator_outbox_oldest_seconds 1.5",
+            concat!(
+                "verigator_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
         ] {
             assert!(
                 text.lines().any(|it| it == line),
                 "{line} is not in\n{text}"
             );
         }
-        assert!(
-            Metrics::default()
-                .render()
-                .contains("verigator_pins_sent_total 0\n")
-        );
+        let empty = Metrics::default().render(&Gauges::default());
+        assert!(empty.contains("verigator_pins_sent_total 0\n"));
+        assert!(!empty.contains("outbox"), "{empty}");
     }
 }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use common::{Client, parts, serve_app};
 use verigator_server::{
     app::App,
-    clock::MovableClock,
+    clock::{Clock, MovableClock, SystemClock},
     delivery::{Deliver, DeliveryError, Message},
     engine::keys::Keys,
     store::{Store, memory::MemoryStore},
@@ -250,7 +250,14 @@ async fn what_was_not_sent_before_a_stop_is_sent_after_the_next_start() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(two.heard(), 0, "two would send it twice");
     // The second is known to be dead.
-    store.release_messages().await.unwrap();
+    let now = SystemClock.now();
+    store.release_messages(now).await.unwrap();
+    let due = store.queue(1).await.unwrap().first_due.unwrap();
+    let overdue = now.duration_since(due).as_micros();
+    assert!(
+        (0..=1).contains(&overdue),
+        "it has waited for no {overdue} µs"
+    );
     app.courier.wake();
     until("it is sent", || two.heard() == 1).await;
     assert_eq!(one.heard(), 0);

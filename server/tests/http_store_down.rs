@@ -8,11 +8,12 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{Client, parts, serve};
 use jiff::Timestamp;
+use tokio::time::timeout;
 use uuid::Uuid;
 use verigator_server::{
     delivery::console::Console,
@@ -21,12 +22,15 @@ use verigator_server::{
         totp::TotpSecret,
     },
     store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope,
-        Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Service,
+        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     },
 };
 
-struct Down;
+/// Fails, and when asked for its queue does not even do that.
+struct Down {
+    hangs: bool,
+}
 
 type Never<T> = Result<T, StoreError>;
 
@@ -101,6 +105,13 @@ impl Store for Down {
     async fn settle_message(&self, _: Uuid, _: Uuid, _: Settled) -> Never<()> {
         down()
     }
+    async fn queue(&self, _: u32) -> Never<Queue> {
+        if self.hangs {
+            std::future::pending().await
+        } else {
+            down()
+        }
+    }
     async fn claim_key(&self, _: &Claim) -> Never<Claimed> {
         down()
     }
@@ -114,7 +125,8 @@ impl Store for Down {
 
 #[tokio::test]
 async fn it_is_503_and_the_process_is_alive_but_not_ready() {
-    let client = Client::to(&serve(parts(Arc::new(Down), Arc::new(Console))).await);
+    let client =
+        Client::to(&serve(parts(Arc::new(Down { hangs: false }), Arc::new(Console))).await);
     assert_eq!(client.get("/healthz").await.status, 200);
     for path in ["/readyz", "/v1/service/service/x"] {
         let answer = client.get(path).await;
@@ -124,5 +136,21 @@ async fn it_is_503_and_the_process_is_alive_but_not_ready() {
                 .unwrap()
                 .contains("db-secret-host")
         );
+    }
+}
+
+#[tokio::test]
+async fn its_numbers_are_told_without_those_of_the_store() {
+    for hangs in [false, true] {
+        let client = Client::to(&serve(parts(Arc::new(Down { hangs }), Arc::new(Console))).await);
+        client.get("/readyz").await;
+        // Whoever scrapes does not wait for long.
+        let scrape = timeout(Duration::from_secs(10), client.get("/metrics"));
+        let answer = scrape.await.unwrap();
+        assert_eq!(answer.status, 200);
+        let text = String::from_utf8(answer.bytes).unwrap();
+        let down = "verigator_requests_total{operation=\"-\",status=\"503\"} 1\n";
+        assert!(text.contains(down), "{text}");
+        assert!(!text.contains("outbox"), "{text}");
     }
 }

@@ -8,129 +8,26 @@
 )]
 
 mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::{
-    collections::HashMap,
     fs,
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::Stdio,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use common::Client;
+use program::{Printed, Served, account, pin, run, said, verigator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-
-fn verigator(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_verigator"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VERIGATOR_")) {
-        command.env_remove(name);
-    }
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    verigator(folder, arguments).output().unwrap()
-}
-
-fn said(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// The password of a new account.
-fn account(folder: &Path, name: &str) -> String {
-    let output = run(folder, &["account", "create", name]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
-    said(&output.stdout).trim().to_owned()
-}
-
-/// PINs that were printed, by number.
-type Printed = Arc<Mutex<HashMap<String, Vec<String>>>>;
-
-/// A server that runs; killed when dropped.
-struct Served {
-    child: Child,
-    url: String,
-    reading: Option<thread::JoinHandle<()>>,
-}
-
-impl Served {
-    fn start(folder: &Path, arguments: &[&str], printed: &Printed) -> Self {
-        let listen = ["serve", "--listen", "127.0.0.1:0"];
-        let mut child = verigator(folder, &[&listen, arguments].concat())
-            .env("VERIGATOR_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let url = first.strip_prefix("Verigator on ").unwrap().to_owned();
-        let printed = Arc::clone(printed);
-        let reading = thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // "<time> <number>: <pin> is your …"
-                let mut words = line.split_whitespace().skip(1);
-                let (Some(to), Some(pin)) = (words.next(), words.next()) else {
-                    continue;
-                };
-                let mut printed = printed.lock().unwrap();
-                let to = to.trim_end_matches(':').to_owned();
-                printed.entry(to).or_default().push(pin.to_owned());
-            }
-        });
-        Self {
-            child,
-            url,
-            reading: Some(reading),
-        }
-    }
-
-    fn client(&self, auth: &str) -> Client {
-        Client::to(&self.url).with_auth(auth)
-    }
-
-    /// Ends it with a signal, and gives its status once all that it printed was read.
-    fn end(&mut self, signal: &str) -> Option<i32> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args([signal, &id]).status().unwrap();
-        let status = self.child.wait().unwrap();
-        if let Some(reading) = self.reading.take() {
-            reading.join().unwrap();
-        }
-        status.code()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The last PIN that was printed for a number, within two seconds.
-async fn pin(printed: &Printed, to: &str) -> Option<String> {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(2) {
-        if let Some(pins) = printed.lock().unwrap().get(to) {
-            return pins.last().cloned();
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    None
-}
 
 #[tokio::test]
 async fn it_serves_drains_and_remembers() {

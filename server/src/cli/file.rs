@@ -21,26 +21,47 @@ pub(super) enum Error {
     NoFile,
 }
 
+/// Which of its options a command takes from the file: one file serves them all, so what is meant
+/// for another is no mistake. The client's commands take none.
+fn takes(command: &[String]) -> Option<fn(&str) -> bool> {
+    let mut words = command.iter().filter(|it| !it.starts_with('-'));
+    let mut word = || words.next().map(String::as_str);
+    match (word(), word()) {
+        (Some("serve"), _) => Some(|_| true),
+        (Some("account" | "migrate"), _) | (Some("users"), Some("unlock")) => {
+            Some(|key| matches!(key, "store" | "key-file"))
+        }
+        (Some("sandbox"), _) => Some(|key| matches!(key, "listen" | "quiet")),
+        _ => None,
+    }
+}
+
 /// The arguments with those of the file behind them, and without `--config` itself.
-pub(super) fn expand(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
-    let place =
-        (arguments.iter()).position(|it| it.to_string_lossy().split('=').next() == Some(OPTION));
+pub(super) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
+    let mut rest = arguments.clone();
+    let place = (rest.iter()).position(|it| it.to_string_lossy().split('=').next() == Some(OPTION));
     let path = match place {
         Some(place) => {
-            let argument = arguments.remove(place).to_string_lossy().into_owned();
+            let argument = rest.remove(place).to_string_lossy().into_owned();
             match argument.split_once('=') {
                 Some((_, path)) => Some(path.to_owned()),
-                None if place < arguments.len() => {
-                    Some(arguments.remove(place).to_string_lossy().into_owned())
+                None if place < rest.len() => {
+                    Some(rest.remove(place).to_string_lossy().into_owned())
                 }
                 None => return Err(Error::NoFile),
             }
         }
         None => std::env::var(VARIABLE).ok(),
     };
-    let Some(path) = path else {
+    let given: Vec<String> = (rest.iter())
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect();
+    let takes = takes(given.get(1..).unwrap_or_default());
+    let (Some(path), Some(takes)) = (path, takes) else {
+        // A file that nobody reads is refused with all other options that are none.
         return Ok(arguments);
     };
+    let mut arguments = rest;
     let text = std::fs::read_to_string(&path).map_err(|error| Error::Read(path.clone(), error))?;
     // Only the first line says what is wrong; the rest shows what is there, which may be secret.
     let first = |error: toml::de::Error| {
@@ -54,15 +75,8 @@ pub(super) fn expand(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Erro
     let table: Table = text
         .parse()
         .map_err(|error| Error::Form(path.clone(), first(error)))?;
-    let given: Vec<String> = arguments
-        .iter()
-        .map(|it| it.to_string_lossy().into_owned())
-        .collect();
-    let command = given.get(1).map(String::as_str);
     for (key, value) in table {
-        // One file serves both: the commands of an operator need the store and nothing else.
-        let is_stores = matches!(key.as_str(), "store" | "key-file");
-        if matches!(command, Some("account" | "users" | "migrate")) && !is_stores {
+        if !takes(&key) {
             continue;
         }
         let option = format!("--{key}");

@@ -1,43 +1,76 @@
 //! The command line: reads it, runs what it says, and turns what went wrong into one clear line.
 
+mod client;
 mod file;
 mod operate;
 mod sandbox;
 mod serve;
 mod signals;
 mod store;
+mod tls;
 mod values;
 
-use std::{fmt::Display, io::Write, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use tracing_subscriber::EnvFilter;
 
+/// What all commands share, for the help.
+const HELP: &str = "\
+To try it out:
+  verigator sandbox                Account test with password test
+
+To run it:
+  verigator account create NAME    Prints the password of the new account
+  verigator serve
+
+The options of serve, sandbox, account and users unlock may also be in the environment, or in a
+TOML file that --config FILE or VERIGATOR_CONFIG names. services, users, auth and totp ask the
+server that VERIGATOR_ENDPOINT names. VERIGATOR_LOG says what is logged, such as warn.";
+
 /// Two-factor phone verification, self-hosted.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "verigator",
     version,
     arg_required_else_help = true,
-    after_help = "Options may also be in a TOML file: --config FILE, or VERIGATOR_CONFIG"
+    after_help = HELP
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the API
     Serve(Box<serve::Options>),
-    /// Make, list and change accounts
-    Account(operate::AccountOptions),
-    /// Help users who are locked out
-    Users(operate::UsersOptions),
-    /// Bring a database's tables up to date; `serve` does so, too, when it starts
-    Migrate(operate::MigrateOptions),
     /// Serve the API from memory, for tests and development
     Sandbox(sandbox::Options),
+    /// Make, list and change the accounts of a server, on its own machine
+    Account(operate::AccountOptions),
+    /// Bring a database's tables up to date; `serve` does so, too, when it starts
+    Migrate(operate::MigrateOptions),
+    /// Ask a server to make, show or remove services
+    Services(client::Options<client::Services>),
+    /// Ask a server to make, show or remove users; unlock them on its own machine
+    Users(client::Options<Users>),
+    /// Ask a server to send a PIN, and to check it
+    Auth(client::Options<client::Auth>),
+    /// Ask a server to give or take authenticators
+    Totp(client::Options<client::Totp>),
+}
+
+#[derive(Subcommand)]
+enum Users {
+    #[command(flatten)]
+    Ask(client::Users),
+    /// Let a user in again after too many wrong guesses; on the server's own machine
+    Unlock(operate::UnlockOptions),
 }
 
 /// What is logged, such as `info` or `verigator_server=debug`.
@@ -58,6 +91,10 @@ pub(crate) fn main() -> ExitCode {
     };
     let (log, level) = match &cli.command {
         Command::Serve(options) => (options.log, "info"),
+        // Their last line says it all.
+        Command::Services(_) | Command::Users(_) | Command::Auth(_) | Command::Totp(_) => {
+            (serve::LogForm::Text, "off")
+        }
         _ => (serve::LogForm::Text, "warn"),
     };
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
@@ -65,8 +102,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(Err(error)) => return refuse(&format!("{LOG}: {error}")),
         Err(_) => EnvFilter::new(level),
     };
+    // A file or a pipe takes no colours; <https://no-color.org> is for who wants none at all.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && !is_plain)
         .with_writer(std::io::stderr);
     match log {
         serve::LogForm::Text => lines.init(),
@@ -74,10 +114,16 @@ pub(crate) fn main() -> ExitCode {
     }
     match cli.command {
         Command::Serve(options) => end(serve::run(&options)),
-        Command::Account(options) => end(operate::account(&options)),
-        Command::Users(options) => end(operate::users(&options)),
-        Command::Migrate(options) => end(operate::migrate(&options)),
         Command::Sandbox(options) => end(sandbox::run(&options)),
+        Command::Account(options) => end(operate::account(&options)),
+        Command::Migrate(options) => end(operate::migrate(&options)),
+        Command::Services(it) => client::run(it.json, |api| it.action.ask(api)),
+        Command::Users(it) => match it.action {
+            Users::Ask(action) => client::run(it.json, |api| action.ask(api)),
+            Users::Unlock(options) => end(operate::unlock(&options, it.json)),
+        },
+        Command::Auth(it) => client::run(it.json, |api| it.action.ask(api)),
+        Command::Totp(it) => client::run(it.json, |api| it.action.ask(api)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `verigator account …`, `users …` and `migrate`: what an operator does, also beside a running
-//! server.
+//! `verigator account …`, `users unlock` and `migrate`: what an operator does at the store itself,
+//! also beside a running server.
 
 use std::io::Write;
 
@@ -49,21 +49,12 @@ enum AccountAction {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UsersOptions {
-    #[command(subcommand)]
-    action: UsersAction,
+pub(super) struct UnlockOptions {
+    /// The user's id
+    id: Uuid,
 
     #[command(flatten)]
     store: store::StoreOptions,
-}
-
-#[derive(Debug, Subcommand)]
-enum UsersAction {
-    /// Let a user in again after too many wrong guesses
-    Unlock {
-        /// The user's id
-        id: Uuid,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -126,12 +117,16 @@ pub(super) fn account(options: &AccountOptions) -> Result<(), Error> {
     })
 }
 
-pub(super) fn users(options: &UsersOptions) -> Result<(), Error> {
-    let UsersAction::Unlock { id } = options.action;
+/// Prints nothing, which in JSON is an empty object.
+pub(super) fn unlock(options: &UnlockOptions, json: bool) -> Result<(), Error> {
     runtime()?.block_on(async {
         let store = options.store.open().await?;
-        Ok(store.unlock_user(id).await?)
-    })
+        Ok::<_, Error>(store.unlock_user(options.id).await?)
+    })?;
+    if json {
+        writeln!(std::io::stdout(), "{{}}")?;
+    }
+    Ok(())
 }
 
 pub(super) fn migrate(options: &MigrateOptions) -> Result<(), Error> {

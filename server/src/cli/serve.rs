@@ -17,11 +17,14 @@ use verigator_server::{
         pin::{PinLength, Resend},
         template::Template,
     },
-    http, lifecycle, random,
+    http,
+    lifecycle::{self, Wire},
+    random,
+    tls::TlsError,
 };
 
 use super::{
-    operate, signals, store,
+    operate, signals, store, tls,
     values::{self, Allowance},
 };
 
@@ -29,6 +32,7 @@ use super::{
 const ACCOUNT: &str = "verigator";
 
 #[derive(Debug, Args)]
+#[command(after_help = "Clients sign in with an account: verigator account create NAME makes one.")]
 pub(super) struct Options {
     /// Address and port to listen on; port 0 takes any free one
     #[arg(long, env = "VERIGATOR_LISTEN", default_value = "127.0.0.1:8080")]
@@ -54,9 +58,13 @@ pub(super) struct Options {
     #[arg(long, env = "VERIGATOR_DRAIN", value_parser = values::duration, default_value = "10s")]
     drain: Duration,
 
-    /// The form of the log
+    /// How the log is written to standard error. VERIGATOR_LOG says what is logged, such as warn
+    #[allow(clippy::doc_markdown, reason = "it is shown as it is")]
     #[arg(long, env = "VERIGATOR_LOG_FORMAT", default_value = "text")]
     pub(super) log: LogForm,
+
+    #[command(flatten)]
+    tls: tls::TlsOptions,
 
     #[command(flatten)]
     rules: RulesOptions,
@@ -164,6 +172,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
     Settings(#[from] AppError),
     #[error(transparent)]
     Account(#[from] AccountsError),
@@ -189,6 +199,8 @@ pub(super) fn run(options: &Options) -> Result<(), Error> {
 async fn serve(options: &Options) -> Result<(), Error> {
     // Listened for before anything is printed: who reads the URL may send a signal at once.
     let stop = signals::stop()?;
+    let wire = options.tls.wire()?;
+    tls::renew_on_signal(&wire)?;
     // Before the store is touched: a second server must not get that far.
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| Error::Listen(options.listen, error))?;
@@ -212,7 +224,11 @@ async fn serve(options: &Options) -> Result<(), Error> {
     }
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
-    writeln!(out, "Verigator on http://{address}")?;
+    let scheme = match &wire {
+        Wire::Plain => "http",
+        Wire::Tls(_) => "https",
+    };
+    writeln!(out, "Verigator on {scheme}://{address}")?;
     if options.store.forgets() {
         // No other command reaches into this process to make one.
         let password = operate::new_password()?;
@@ -224,7 +240,7 @@ async fn serve(options: &Options) -> Result<(), Error> {
     // Those that were committed before the last end, however it came.
     app.courier.wake();
     let router = http::router(&app);
-    if !lifecycle::run(listener, router, &app.limits, &app.running, stop).await {
+    if !lifecycle::run(listener, wire, router, &app.limits, &app.running, stop).await {
         tracing::warn!("some requests did not end in time");
     }
     if timeout(options.drain, app.courier.stop()).await.is_err() {

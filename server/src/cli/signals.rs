@@ -1,4 +1,4 @@
-//! The signals that end the program in good order.
+//! The signals that end the program in good order, and the one that has it read files again.
 
 use std::io;
 
@@ -30,4 +30,29 @@ pub(super) fn stop() -> io::Result<impl Future<Output = ()>> {
             _ = shutdown.recv() => {}
         }
     })
+}
+
+/// Listens from now on; does `act` each time somebody sends SIGHUP. Must be called in a runtime.
+#[cfg(unix)]
+pub(super) fn on_hangup(act: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
+    use std::sync::Arc;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangup = signal(SignalKind::hangup())?;
+    let act = Arc::new(act);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let act = Arc::clone(&act);
+            // It reads files. What it threw was reported where it threw.
+            let _ = tokio::task::spawn_blocking(move || act()).await;
+        }
+    });
+    Ok(())
+}
+
+/// There is no such signal.
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+pub(super) fn on_hangup(_: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use thiserror::Error;
 use verigator_server::{
+    clock::{Clock, SystemClock},
     engine::keys::{Keys, KeysError},
     random,
     store::{
@@ -136,7 +137,7 @@ impl StoreOptions {
                 let lock = lock(file)?;
                 let (store, keys) = self.sqlite(file)?;
                 // Whoever had picked some up is dead, or it would have the lock.
-                store.release_messages().await?;
+                store.release_messages(SystemClock.now()).await?;
                 Ok(Served {
                     store: Arc::new(store),
                     keys,

@@ -1,6 +1,6 @@
 //! For whoever watches the process: is it alive, can it work, and what has it done?
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -9,9 +9,26 @@ use axum::{
     response::Response,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::answers::{ApiError, json_answer};
-use crate::app::App;
+use crate::{
+    app::App,
+    metrics::{COUNTED_MESSAGES, Gauges, OutboxGauges},
+};
+
+pub(super) const LIVE: &str = "/healthz";
+pub(super) const READY: &str = "/readyz";
+pub(super) const METRICS: &str = "/metrics";
+
+/// How long a scrape waits for the store: most give up after ten seconds, and without the store
+/// the other numbers are wanted most.
+const STORE_WAIT: Duration = Duration::from_secs(1);
+
+/// Whether requests for this path come again and again, whatever happens.
+pub(super) fn is_watching(path: &str) -> bool {
+    [LIVE, READY, METRICS].contains(&path)
+}
 
 pub(crate) async fn live() -> Response {
     json_answer(StatusCode::OK, &json!({ "status": "ok" }))
@@ -24,8 +41,31 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, ApiEr
 
 /// Text for Prometheus: the one answer that is not JSON.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let mut response = Response::new(Body::from(app.metrics.render()));
+    let gauges = Gauges {
+        connections: app.running.connections.len(),
+        requests: app.running.requests.len(),
+        outbox: outbox(&app).await,
+    };
+    let mut response = Response::new(Body::from(app.metrics.render(&gauges)));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+async fn outbox(app: &App) -> Option<OutboxGauges> {
+    let asked = timeout(STORE_WAIT, app.store.queue(COUNTED_MESSAGES)).await;
+    if asked.is_err() {
+        tracing::error!("the outbox could not be counted in time");
+    }
+    // An answer's error says in the log why the store failed.
+    let queue = asked.ok()?.map_err(ApiError::from).ok()?;
+    // Due in the future is not waiting yet.
+    let waited = queue
+        .first_due
+        .map(|due| app.clock.now().duration_since(due));
+    let oldest = waited.and_then(|it| Duration::try_from(it).ok());
+    Some(OutboxGauges {
+        messages: queue.messages,
+        oldest: oldest.unwrap_or_default(),
+    })
 }

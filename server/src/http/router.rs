@@ -32,9 +32,9 @@ pub fn routes(app: &Arc<App>) -> Router {
         .route_layer(middleware::from_fn_with_state(state(), body))
         .route_layer(middleware::from_fn_with_state(state(), authenticate));
     Router::new()
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route(health::LIVE, get(health::live))
+        .route(health::READY, get(health::ready))
+        .route(health::METRICS, get(health::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .merge(api)
         .fallback(async || ApiError::NotFound)

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{answers::ApiError, operation::Operation};
+use super::{answers::ApiError, health, operation::Operation};
 use crate::{app::App, random};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,16 +27,23 @@ pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: N
         Err(error) => return ApiError::from(error).into_response(),
     };
     let method = request.method().clone();
-    let operation = Operation::of(&method, request.uri().path()).map_or("-", Operation::as_str);
+    let path = request.uri().path();
+    let operation = Operation::of(&method, path).map_or("-", Operation::as_str);
+    let is_watching = health::is_watching(path);
     let begun = Instant::now();
-    let mut response = match app.running.spawn(next.run(request)).await {
+    let mut response = match app.running.requests.spawn(next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::Internal.into_response(),
     };
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     app.metrics.answered(operation, status);
-    tracing::info!(%id, %method, operation, status, micros, "answered");
+    if is_watching && response.status().is_success() {
+        // Every few seconds, all day: it would bury the rest.
+        tracing::debug!(%id, %method, operation, status, micros, "answered");
+    } else {
+        tracing::info!(%id, %method, operation, status, micros, "answered");
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert(REQUEST_ID, id);

@@ -26,10 +26,6 @@ impl<S> Heard<S> {
     pub(super) fn owes_an_answer(&self) -> bool {
         self.unanswered
     }
-
-    pub(super) fn get(&self) -> &S {
-        &self.stream
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {

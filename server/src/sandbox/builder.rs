@@ -25,7 +25,9 @@ use crate::{
     clock::{Clock, MovableClock},
     config::{Limits, PasswordCost, Rules},
     engine::{budget::Budgets, pin::MacKey},
-    http, lifecycle, random,
+    http,
+    lifecycle::{self, Wire},
+    random,
     store::memory::MemoryStore,
 };
 
@@ -202,7 +204,8 @@ impl SandboxBuilder {
                     // Also an error means stop: the sandbox is gone.
                     let _ = stopped.await;
                 };
-                lifecycle::run(listener, router, &app.limits, &app.running, stopped).await;
+                let (wire, limits) = (Wire::Plain, &app.limits);
+                lifecycle::run(listener, wire, router, limits, &app.running, stopped).await;
             }
         }
     }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope, Settled,
-    Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Service, ServiceScope,
+    Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::{
     engine::{
@@ -76,6 +76,7 @@ pass_on! {
     unlock_user(user: Uuid) -> ();
     pick_up_messages(pickup: Pickup) -> PickedUp;
     settle_message(id: Uuid, lease: Uuid, settled: Settled) -> ();
+    queue(at_most: u32) -> Queue;
     claim_key(claim: &Claim) -> Claimed;
     keep_answer(claim: &Claim, answer: &StoredAnswer) -> ();
     abandon_key(claim: &Claim) -> ();

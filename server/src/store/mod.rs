@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub use self::{
     idempotency::{Claim, Claimed, StoredAnswer},
     migrated::Migrated,
-    outbox::{Outgoing, PickedUp, Pickup, Settled},
+    outbox::{Outgoing, PickedUp, Pickup, Queue, Settled},
     records::{Account, NewService, NewUser, Service, User},
 };
 use crate::engine::{
@@ -227,6 +227,9 @@ pub trait Store: Send + Sync {
         lease: Uuid,
         settled: Settled,
     ) -> Result<(), StoreError>;
+
+    /// How full the outbox is. Cheap at any length: no more than `at_most` messages are counted.
+    async fn queue(&self, at_most: u32) -> Result<Queue, StoreError>;
 
     /// Claims an idempotency key, or says what became of it.
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError>;

@@ -27,6 +27,17 @@ pub struct PickedUp {
     pub next: Option<Timestamp>,
 }
 
+/// How full the outbox is, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// All messages, also those that are on their way or wait for another try; no more than were
+    /// to be counted.
+    pub messages: u32,
+    /// When the first of them is due: in the past, when no worker came for it. None when there is
+    /// none.
+    pub first_due: Option<Timestamp>,
+}
+
 /// A message that must be sent.
 #[derive(Debug, Clone)]
 pub struct Outgoing {

@@ -22,7 +22,8 @@ use verigator_server::{
     config::{Limits, PasswordCost},
     delivery::Deliver,
     engine::pin::MacKey,
-    http, lifecycle,
+    http,
+    lifecycle::{self, Wire},
     sandbox::{self, Sandbox},
     store::Store,
 };
@@ -204,7 +205,8 @@ pub(crate) async fn serve_app(app: Arc<App>) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (router, never) = (http::router(&app), std::future::pending());
-        lifecycle::run(listener, router, &app.limits, &app.running, never).await
+        let (wire, limits) = (Wire::Plain, &app.limits);
+        lifecycle::run(listener, wire, router, limits, &app.running, never).await
     });
     url
 }

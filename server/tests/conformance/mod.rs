@@ -30,8 +30,8 @@ use verigator_server::{
     },
     random,
     store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, ServiceScope,
-        Settled, Started, Store, StoreError, StoredAnswer, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Refusal,
+        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, UserScope,
     },
 };
 
@@ -60,6 +60,7 @@ pub(crate) async fn all(store: Shared) {
     budgets::countries(&store).await;
     keys::keys(&store).await;
     outbox::outbox(&store).await;
+    outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
     races::right_pin_in_parallel(&store).await;
     races::wrong_pins_in_parallel(&store).await;

@@ -75,6 +75,38 @@ pub(super) async fn outbox(store: &Shared) {
     assert!(none.messages.is_empty() && none.next.is_none());
 }
 
+/// How full it is, whatever becomes of its messages.
+pub(super) async fn queue(store: &Shared) {
+    clear(store).await;
+    let is = async |at_most, messages, first_due: Option<i64>| {
+        let expected = Queue {
+            messages,
+            first_due: first_due.map(at),
+        };
+        assert_eq!(store.queue(at_most).await.unwrap(), expected);
+    };
+    is(9, 0, None).await;
+    for second in [7, 3, 5] {
+        sent_pin(store, some_user(store).await, second).await;
+    }
+    is(9, 3, Some(3)).await;
+    is(3, 3, Some(3)).await;
+    is(2, 2, Some(3)).await;
+    is(0, 0, Some(3)).await;
+    // On their way they are there, and due when the lease is over.
+    let lease = Uuid::new_v4();
+    let picked = pick_up(store, lease, 6, 9).await.messages;
+    assert_eq!(picked.len(), 2);
+    is(9, 3, Some(7)).await;
+    let settle = async |id, settled| store.settle_message(id, lease, settled).await.unwrap();
+    settle(picked[0].id, Settled::Over).await;
+    is(9, 2, Some(7)).await;
+    settle(picked[1].id, Settled::Again(at(4))).await;
+    is(9, 2, Some(4)).await;
+    clear(store).await;
+    is(9, 0, None).await;
+}
+
 /// However many pick up at once, each message comes to one.
 pub(super) async fn outbox_in_parallel(store: &Shared) {
     clear(store).await;

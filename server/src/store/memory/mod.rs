@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use self::{keys::Keys, outbox::Outbox, sent::Sent};
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Refusal, Service, ServiceScope,
-    Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Refusal, Service,
+    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, Start, StartRequest},
@@ -311,6 +311,10 @@ impl Store for MemoryStore {
     ) -> Result<(), StoreError> {
         self.data().outbox.settle(id, lease, settled);
         Ok(())
+    }
+
+    async fn queue(&self, at_most: u32) -> Result<Queue, StoreError> {
+        Ok(self.data().outbox.queue(at_most))
     }
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     engine::message::Message,
-    store::{Outgoing, PickedUp, Pickup, Settled},
+    store::{Outgoing, PickedUp, Pickup, Queue, Settled},
 };
 
 /// The messages, in the order they are due.
@@ -50,8 +50,20 @@ impl Outbox {
             messages.push(row.outgoing.clone());
             self.rows.insert((pickup.until, row.outgoing.id), row);
         }
-        let next = self.rows.keys().next().map(|(due, _)| *due);
+        let next = self.first_due();
         PickedUp { messages, next }
+    }
+
+    pub(super) fn queue(&self, at_most: u32) -> Queue {
+        let messages = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        Queue {
+            messages: messages.min(at_most),
+            first_due: self.first_due(),
+        }
+    }
+
+    fn first_due(&self) -> Option<Timestamp> {
+        self.rows.keys().next().map(|(due, _)| *due)
     }
 
     pub(super) fn settle(&mut self, id: Uuid, lease: Uuid, settled: Settled) {

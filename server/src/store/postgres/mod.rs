@@ -43,7 +43,7 @@ use self::{
     user::Part,
 };
 use super::{
-    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Service,
+    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Queue, Service,
     ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::engine::{
@@ -258,6 +258,11 @@ impl Store for PostgresStore {
         settled: Settled,
     ) -> Result<(), StoreError> {
         self.run(|db| async move { outbox::settle(&db, id, lease, settled).await })
+            .await
+    }
+
+    async fn queue(&self, at_most: u32) -> Result<Queue, StoreError> {
+        self.run(|db| async move { outbox::queue(&db, at_most).await })
             .await
     }
 

@@ -1,5 +1,6 @@
 //! Messages that must be sent.
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     engine::keys::Keys,
     store::{
-        Outgoing, PickedUp, Pickup, Settled,
+        Outgoing, PickedUp, Pickup, Queue, Settled,
         sealed::{SealedError, message, micros, moment},
     },
 };
@@ -26,6 +27,8 @@ const PICK_UP: &str = "
     UPDATE outbox SET lease = $1, due = $2 FROM picked WHERE outbox.id = picked.id
     RETURNING outbox.id, outbox.failures, outbox.message";
 
+const FIRST_DUE: &str = "SELECT min(due) FROM outbox";
+
 pub(super) async fn pick_up(
     db: &Session,
     keys: &Keys,
@@ -36,7 +39,7 @@ pub(super) async fn pick_up(
     let [rows, next] = db
         .ask([
             call(PICK_UP, &[&pickup.lease, &until, &now, &at_most]),
-            call("SELECT min(due) FROM outbox", &[]),
+            call(FIRST_DUE, &[]),
         ])
         .await?;
     let mut messages = rows
@@ -45,15 +48,19 @@ pub(super) async fn pick_up(
         .collect::<Result<Vec<_>, _>>()?;
     // The update gives them in no order.
     messages.sort_by_key(|it| it.message.sent_at);
-    let next: Option<i64> = next
-        .first()
-        .map(|row| row.try_get(0))
-        .transpose()?
-        .flatten();
     Ok(PickedUp {
         messages,
-        next: next.map(moment).transpose()?,
+        next: due(&next)?,
     })
+}
+
+/// The one moment of an answer, if there is one.
+fn due(rows: &[Row]) -> Result<Option<Timestamp>, Failure> {
+    let due: Option<i64> = match rows.first() {
+        Some(row) => row.try_get(0)?,
+        None => None,
+    };
+    Ok(due.map(moment).transpose()?)
 }
 
 fn outgoing(row: &Row, keys: &Keys) -> Result<Outgoing, Failure> {
@@ -63,6 +70,25 @@ fn outgoing(row: &Row, keys: &Keys) -> Result<Outgoing, Failure> {
         id,
         message: message::open(keys, id, row.try_get(2)?)?,
         failures: u32::try_from(failures).map_err(|_| SealedError::Value("a count"))?,
+    })
+}
+
+pub(super) async fn queue(db: &Session, at_most: u32) -> Result<Queue, Failure> {
+    let at_most = i64::from(at_most);
+    let [count, first] = db
+        .ask([
+            call(
+                "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS some",
+                &[&at_most],
+            ),
+            call(FIRST_DUE, &[]),
+        ])
+        .await?;
+    let count: Option<i64> = count.first().map(|row| row.try_get(0)).transpose()?;
+    Ok(Queue {
+        messages: u32::try_from(count.unwrap_or_default())
+            .map_err(|_| SealedError::Value("a count"))?,
+        first_due: due(&first)?,
     })
 }
 

@@ -25,8 +25,8 @@ use self::{
     worker::{Kind, Worker},
 };
 use super::{
-    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Refusal, Service,
-    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Queue, Refusal,
+    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     sealed::{self, micros, moment},
 };
 use crate::{
@@ -81,8 +81,9 @@ impl SqliteStore {
 
     /// Lets messages go out at once that another process had picked up. Only for a process that
     /// knows that there is no other any more.
-    pub async fn release_messages(&self) -> Result<(), StoreError> {
-        self.writer.run(outbox::release).await
+    pub async fn release_messages(&self, now: Timestamp) -> Result<(), StoreError> {
+        let release = move |db: &Connection| outbox::release(db, now);
+        self.writer.run(release).await
     }
 
     /// Lets `step` change a user's authentication, alone, and says what came of it.
@@ -446,6 +447,11 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let settle = move |db: &Connection| outbox::settle(db, id, lease, settled);
         self.writer.run(settle).await
+    }
+
+    async fn queue(&self, at_most: u32) -> Result<Queue, StoreError> {
+        let count = move |db: &Connection| outbox::queue(db, at_most);
+        self.reader.run(count).await
     }
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {

@@ -1,12 +1,13 @@
 //! Messages that must be sent.
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::{
     engine::{keys::Keys, message::Message},
     store::{
-        Outgoing, PickedUp, Pickup, Settled, StoreError,
+        Outgoing, PickedUp, Pickup, Queue, Settled, StoreError,
         sealed::{
             SealedError,
             message::{open, seal},
@@ -58,12 +59,26 @@ pub(super) fn pick_up(
         .collect::<Result<Vec<_>, SealedError>>()?;
     // The update gives them in no order.
     rows.sort_by_key(|it| it.message.sent_at);
-    let next: Option<i64> = db
-        .prepare_cached("SELECT min(due) FROM outbox")?
-        .query_row((), |row| row.get(0))?;
     Ok(PickedUp {
         messages: rows,
-        next: next.map(moment).transpose()?,
+        next: first_due(db)?,
+    })
+}
+
+fn first_due(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let first: Option<i64> = db
+        .prepare_cached("SELECT min(due) FROM outbox")?
+        .query_row((), |row| row.get(0))?;
+    Ok(first.map(moment).transpose()?)
+}
+
+pub(super) fn queue(db: &Connection, at_most: u32) -> Result<Queue, StoreError> {
+    let messages = db
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?1)")?
+        .query_row([at_most], |row| row.get(0))?;
+    Ok(Queue {
+        messages,
+        first_due: first_due(db)?,
     })
 }
 
@@ -88,10 +103,10 @@ pub(super) fn settle(
 }
 
 /// Lets go what the dead held.
-pub(super) fn release(db: &Connection) -> Result<(), StoreError> {
+pub(super) fn release(db: &Connection, now: Timestamp) -> Result<(), StoreError> {
     db.execute(
-        "UPDATE outbox SET due = 0, lease = NULL WHERE lease IS NOT NULL",
-        (),
+        "UPDATE outbox SET due = min(due, ?1), lease = NULL WHERE lease IS NOT NULL",
+        [micros(now)],
     )?;
     Ok(())
 }
