@@ -19,7 +19,7 @@ use common::{Client, parts, serve_app};
 use verigator_server::{
     app::App,
     clock::MovableClock,
-    delivery::{Deliver, DeliveryError, Message},
+    delivery::{Deliver, DeliveryError, Message, Reason},
     engine::keys::Keys,
     store::{Store, memory::MemoryStore},
 };
@@ -67,11 +67,12 @@ impl Deliver for Provider {
         let pin = message.pin.expose().to_owned();
         self.heard.lock().unwrap().push((pin, Instant::now()));
         let act = self.script.lock().unwrap().pop_front();
+        let reason = Reason::new(self.name, "as scripted");
         match act.unwrap_or(Act::Take) {
             Act::Take => Ok(()),
-            Act::Refuse => Err(DeliveryError::Refused),
-            Act::Fail => Err(DeliveryError::Failed(None)),
-            Act::Lose => Err(DeliveryError::Unknown),
+            Act::Refuse => Err(DeliveryError::Refused(reason)),
+            Act::Fail => Err(DeliveryError::Failed(reason)),
+            Act::Lose => Err(DeliveryError::Unknown(reason)),
             Act::Hang => std::future::pending().await,
             Act::Panic => panic!("on purpose"),
         }

@@ -1,5 +1,6 @@
 //! The command line: reads it, runs what it says, and turns what went wrong into one clear line.
 
+mod delivery;
 mod file;
 mod operate;
 mod sandbox;

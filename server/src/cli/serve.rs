@@ -10,7 +10,6 @@ use verigator_server::{
     app::{App, AppError, Parts},
     clock::{Clock, SystemClock},
     config::{Limits, PasswordCost, Rules},
-    delivery::{Deliver, console::Console},
     engine::{
         budget::{Budget, Budgets},
         phone::Prefix,
@@ -21,7 +20,7 @@ use verigator_server::{
 };
 
 use super::{
-    operate, signals, store,
+    delivery, operate, signals, store,
     values::{self, Allowance},
 };
 
@@ -37,19 +36,6 @@ pub(super) struct Options {
     #[command(flatten)]
     store: store::StoreOptions,
 
-    /// Who carries the messages; several are asked in this order
-    #[arg(
-        long,
-        env = "VERIGATOR_DELIVER",
-        value_delimiter = ',',
-        default_value = "console"
-    )]
-    deliver: Vec<Provider>,
-
-    /// Give a message to the next provider also when one may have sent it
-    #[arg(long, env = "VERIGATOR_REDELIVER_AMBIGUOUS")]
-    redeliver_ambiguous: bool,
-
     /// How long to finish what runs once told to stop
     #[arg(long, env = "VERIGATOR_DRAIN", value_parser = values::duration, default_value = "10s")]
     drain: Duration,
@@ -57,6 +43,9 @@ pub(super) struct Options {
     /// The form of the log
     #[arg(long, env = "VERIGATOR_LOG_FORMAT", default_value = "text")]
     pub(super) log: LogForm,
+
+    #[command(flatten)]
+    delivery: delivery::DeliveryOptions,
 
     #[command(flatten)]
     rules: RulesOptions,
@@ -67,12 +56,6 @@ pub(super) struct Options {
 pub(super) enum LogForm {
     Text,
     Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Provider {
-    /// Prints them to standard output
-    Console,
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +147,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
+    Delivery(#[from] delivery::Error),
+    #[error(transparent)]
     Settings(#[from] AppError),
     #[error(transparent)]
     Account(#[from] AccountsError),
@@ -189,15 +174,17 @@ pub(super) fn run(options: &Options) -> Result<(), Error> {
 async fn serve(options: &Options) -> Result<(), Error> {
     // Listened for before anything is printed: who reads the URL may send a signal at once.
     let stop = signals::stop()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let providers = options.delivery.providers(&clock)?;
     // Before the store is touched: a second server must not get that far.
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| Error::Listen(options.listen, error))?;
     let store = options.store.serve().await?;
     let app = App::new(Parts {
         store: Arc::clone(&store.store),
-        deliver: options.deliver.iter().map(|it| it.deliver()).collect(),
+        deliver: providers,
         answer_after_attempt: false,
-        clock: Arc::new(SystemClock),
+        clock,
         rules: options.rules.rules(),
         limits: Limits {
             drain: options.drain,
@@ -206,8 +193,9 @@ async fn serve(options: &Options) -> Result<(), Error> {
         password_cost: PasswordCost::default(),
         key: store.keys.mac_key(),
     })?;
-    app.courier.redelivering(options.redeliver_ambiguous);
-    if options.deliver.contains(&Provider::Console) {
+    app.courier
+        .redelivering(options.delivery.redeliver_ambiguous);
+    if options.delivery.prints() {
         tracing::warn!("messages with their PINs are printed to standard output");
     }
     let address = listener.local_addr()?;
@@ -231,12 +219,4 @@ async fn serve(options: &Options) -> Result<(), Error> {
         tracing::warn!("some messages were on their way, and go out again with the next start");
     }
     Ok(())
-}
-
-impl Provider {
-    fn deliver(self) -> Arc<dyn Deliver> {
-        match self {
-            Self::Console => Arc::new(Console),
-        }
-    }
 }

@@ -44,7 +44,7 @@ fn place(id: Uuid) -> Place {
 pub(super) fn add(
     db: &Connection,
     keys: &Keys,
-    id: Uuid,
+    user: Uuid,
     message: &Message,
 ) -> Result<(), StoreError> {
     let kept = Kept {
@@ -55,9 +55,17 @@ pub(super) fn add(
         expires_at: micros(message.expires_at),
     };
     let plain = serde_json::to_vec(&kept).map_err(|_| Failure::Row("a message"))?;
-    let sealed = keys.seal(place(id), &Zeroizing::new(plain), random::fill);
-    db.prepare_cached("INSERT INTO outbox (id, due, message) VALUES (?1, ?2, ?3)")?
-        .execute((id, kept.sent_at, sealed.map_err(Failure::from)?))?;
+    let sealed = keys.seal(place(message.id), &Zeroizing::new(plain), random::fill);
+    let sealed = sealed.map_err(Failure::from)?;
+    db.prepare_cached("INSERT INTO outbox (id, user, due, message) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((message.id, user, kept.sent_at, sealed))?;
+    Ok(())
+}
+
+/// Forgets what waits for a user, also what is on its way: that is not tried again.
+pub(super) fn forget(db: &Connection, user: Uuid) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM outbox WHERE user = ?1")?
+        .execute([user])?;
     Ok(())
 }
 
@@ -107,6 +115,7 @@ fn read(keys: &Keys, id: Uuid, sealed: &[u8]) -> Result<Message, Failure> {
     let plain = keys.open(place(id), sealed)?;
     let kept: Kept<'_> = serde_json::from_slice(&plain).map_err(|_| WRONG)?;
     Ok(Message {
+        id,
         to: Phone::parse(kept.to).map_err(|_| WRONG)?,
         text: Zeroizing::new(kept.text.into_owned()),
         pin: Pin::from_digits(kept.pin).ok_or(WRONG)?,
