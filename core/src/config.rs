@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::address::{Address, Fault};
 use crate::api::Api;
 use crate::blocking;
 use crate::error::{Error, Result};
@@ -225,7 +226,9 @@ impl ApiBuilder {
         let proxy = match &self.proxy {
             Some(url) => Proxy::Url(Box::new(parse_proxy(url)?)),
             // A proxy can't reach this machine's own loopback.
-            None if self.proxy_from_environment && !endpoint.is_loopback => Proxy::Environment,
+            None if self.proxy_from_environment && !endpoint.address.is_loopback => {
+                Proxy::Environment
+            }
             None => Proxy::None,
         };
         Ok(Config(Arc::new(Settings {
@@ -355,7 +358,7 @@ impl Settings {
             return Ok(ready.clone());
         }
         let needs_roots =
-            self.endpoint.url.scheme() == "https" || !matches!(self.proxy, Proxy::None);
+            self.endpoint.address.url.scheme() == "https" || !matches!(self.proxy, Proxy::None);
         let made = tls::client_config(needs_roots.then_some(self.extra_roots.as_slice()))?;
         Ok(self.tls.get_or_init(|| made).clone())
     }
@@ -381,53 +384,37 @@ pub(crate) enum Proxy {
 
 pub(crate) struct Endpoint {
     /// Without a trailing slash in [`base`](Self::base).
-    url: Url,
-    is_loopback: bool,
+    address: Address,
     pub(crate) is_default: bool,
 }
 
 impl Endpoint {
     fn parse(text: &str, allow_insecure_http: bool) -> Result<Self> {
-        let url = Url::parse(text)
-            .map_err(|error| Error::configuration(format!("endpoint is not a URL: {error}")))?;
-        let is_loopback = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => return Err(Error::configuration("endpoint has no host")),
-        };
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback || allow_insecure_http => {}
-            "http" => {
-                return Err(Error::configuration(
-                    "endpoint must be https: PINs and the password would travel readable \
-                     (allow_insecure_http permits it)",
-                ));
-            }
-            _ => return Err(Error::configuration("endpoint must be an https URL")),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Error::configuration(
-                "endpoint may not hold credentials: pass username and password",
-            ));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
+        let address = Address::parse(text, allow_insecure_http).map_err(|fault| {
+            let advice = match fault {
+                Fault::PlainHttp => {
+                    ": PINs and the password would travel readable (allow_insecure_http permits it)"
+                }
+                Fault::Credentials => ": pass username and password",
+                _ => "",
+            };
+            Error::configuration(format!("endpoint {fault}{advice}"))
+        })?;
+        if address.url.query().is_some() || address.url.fragment().is_some() {
             return Err(Error::configuration(
                 "endpoint may not have a query or a fragment",
             ));
         }
-        let is_default = url.as_str().trim_end_matches('/') == DEFAULT_ENDPOINT;
+        let is_default = address.url.as_str().trim_end_matches('/') == DEFAULT_ENDPOINT;
         Ok(Self {
-            url,
-            is_loopback,
+            address,
             is_default,
         })
     }
 
     /// The address up to where a path beginning with a slash goes.
     pub(crate) fn base(&self) -> &str {
-        self.url.as_str().trim_end_matches('/')
+        self.address.url.as_str().trim_end_matches('/')
     }
 }
 

@@ -37,6 +37,7 @@
 //! | `transport` | encoding, one attempt, the retry table | services and users |
 #![forbid(unsafe_code)]
 
+mod address;
 mod api;
 mod auth;
 pub mod blocking;
@@ -46,6 +47,8 @@ pub mod embed;
 mod error;
 mod models;
 pub mod object_style;
+#[doc(hidden)]
+pub mod outbound;
 mod per_process;
 mod secret;
 mod services;

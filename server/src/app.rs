@@ -1,6 +1,6 @@
 //! What every request needs, put together once.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     config::{Limits, LimitsError, PasswordCost, Rules, RulesError},
-    delivery::{Deliver, courier::Courier},
+    delivery::{Deliver, Reports, courier::Courier},
     engine::pin::MacKey,
     lifecycle::Running,
     metrics::Metrics,
@@ -44,6 +44,8 @@ pub struct App {
     pub accounts: Accounts,
     /// Sends what was started.
     pub courier: Arc<Courier>,
+    /// Read what providers report of messages, by the provider's word.
+    pub reports: BTreeMap<&'static str, Arc<dyn Reports>>,
     /// See [`Parts::answer_after_attempt`].
     pub answer_after_attempt: bool,
     /// Tells the time.
@@ -80,6 +82,9 @@ impl App {
         parts.rules.validate()?;
         parts.limits.validate()?;
         let metrics = Arc::new(Metrics::default());
+        let reports = parts.deliver.iter();
+        let reports = reports.filter_map(|it| Some((it.provider(), it.reports()?)));
+        let reports = reports.collect();
         let store: Arc<dyn Store> = Arc::new(Measured::new(parts.store, Arc::clone(&metrics)));
         Ok(Arc::new(Self {
             accounts: Accounts::new(Arc::clone(&store), parts.password_cost)?,
@@ -89,6 +94,7 @@ impl App {
                 Arc::clone(&parts.clock),
                 Arc::clone(&metrics),
             ),
+            reports,
             answer_after_attempt: parts.answer_after_attempt,
             store,
             clock: parts.clock,

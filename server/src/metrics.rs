@@ -26,6 +26,8 @@ pub struct Metrics {
     checks: Counter<(&'static str, &'static str)>,
     /// By provider and outcome.
     deliveries: Counter<(&'static str, &'static str)>,
+    /// By provider and status.
+    reports: Counter<(&'static str, &'static str)>,
     /// By step.
     store: Mutex<BTreeMap<&'static str, Histogram>>,
 }
@@ -97,6 +99,11 @@ impl Metrics {
         self.deliveries.add((provider, outcome));
     }
 
+    /// What a provider reported of a message that it took.
+    pub fn reported(&self, provider: &'static str, status: &'static str) {
+        self.reports.add((provider, status));
+    }
+
     /// The store took so long for a step.
     pub fn stored(&self, step: &'static str, took: Duration) {
         let mut steps = lock(&self.store);
@@ -160,6 +167,16 @@ impl Metrics {
         for ((provider, outcome), n) in lock(&self.deliveries.0).iter() {
             let labels = format!("provider=\"{provider}\",outcome=\"{outcome}\"");
             writeln!(out, "verigator_deliveries_total{{{labels}}} {n}")?;
+        }
+        head(
+            out,
+            "delivery_reports_total",
+            "counter",
+            "Reports of messages by provider and status.",
+        )?;
+        for ((provider, status), n) in lock(&self.reports.0).iter() {
+            let labels = format!("provider=\"{provider}\",status=\"{status}\"");
+            writeln!(out, "verigator_delivery_reports_total{{{labels}}} {n}")?;
         }
         head(
             out,
@@ -240,6 +257,7 @@ mod tests {
         metrics.checked("sms", "invalid");
         metrics.delivered("console", "sent");
         metrics.delivered("console", "failed");
+        metrics.reported("messente", "DELIVRD");
         for millis in [1, 2, 60_000] {
             metrics.stored("check", Duration::from_millis(millis));
         }
@@ -260,6 +278,7 @@ mod tests {
             "verigator_checks_total{method=\"sms\",result=\"invalid\"} 1",
             "verigator_deliveries_total{provider=\"console\",outcome=\"sent\"} 1",
             "verigator_deliveries_total{provider=\"console\",outcome=\"failed\"} 1",
+            "verigator_delivery_reports_total{provider=\"messente\",status=\"DELIVRD\"} 1",
             "# TYPE verigator_store_seconds histogram",
             "verigator_store_seconds_bucket{step=\"check\",le=\"0.0005\"} 0",
             "verigator_store_seconds_bucket{step=\"check\",le=\"0.001\"} 1",

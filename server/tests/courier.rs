@@ -16,10 +16,11 @@ use std::{
 
 use async_trait::async_trait;
 use common::{Client, parts, serve_app};
+use tokio::{sync::Semaphore, task::JoinSet};
 use verigator_server::{
     app::App,
     clock::{Clock, MovableClock, SystemClock},
-    delivery::{Deliver, DeliveryError, Message},
+    delivery::{Deliver, DeliveryError, Message, Reason},
     engine::keys::Keys,
     store::{Store, memory::MemoryStore},
 };
@@ -67,11 +68,12 @@ impl Deliver for Provider {
         let pin = message.pin.expose().to_owned();
         self.heard.lock().unwrap().push((pin, Instant::now()));
         let act = self.script.lock().unwrap().pop_front();
+        let reason = Reason::new(self.name, "as scripted");
         match act.unwrap_or(Act::Take) {
             Act::Take => Ok(()),
-            Act::Refuse => Err(DeliveryError::Refused),
-            Act::Fail => Err(DeliveryError::Failed(None)),
-            Act::Lose => Err(DeliveryError::Unknown),
+            Act::Refuse => Err(DeliveryError::Refused(reason)),
+            Act::Fail => Err(DeliveryError::Failed(reason)),
+            Act::Lose => Err(DeliveryError::Unknown(reason)),
             Act::Hang => std::future::pending().await,
             Act::Panic => panic!("on purpose"),
         }
@@ -106,6 +108,21 @@ impl Server {
 
     async fn initiate(&self) {
         assert_eq!(self.client.initiate(&self.user, "sms").await.status, 201);
+    }
+}
+
+/// Takes nothing until it is opened.
+struct Gate(Semaphore);
+
+#[async_trait]
+impl Deliver for Gate {
+    fn provider(&self) -> &'static str {
+        "gate"
+    }
+
+    async fn deliver(&self, _: &Message) -> Result<(), DeliveryError> {
+        let _open = self.0.acquire().await.unwrap();
+        Ok(())
     }
 }
 
@@ -170,6 +187,35 @@ async fn one_that_hangs_is_given_up_and_holds_up_nobody_else() {
         "it was waited for"
     );
     assert_eq!(provider.heard(), 2);
+}
+
+/// The messages that are on their way at once hold one up before its first attempt, and so it can
+/// be replaced before that. Whoever waits for it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_is_answered_whose_message_was_replaced_before_it_was_tried() {
+    let gate = Arc::new(Gate(Semaphore::new(0)));
+    let mut parts = parts(memory(), Arc::clone(&gate) as _);
+    parts.rules.resend_delay = Duration::ZERO;
+    let client = Client::to(&serve_app(App::new(parts).unwrap()).await);
+    let service = client.service("shop").await;
+    let mut starts = JoinSet::new();
+    let mut initiate = |user: &str| {
+        let (client, user) = (client.clone(), user.to_owned());
+        starts.spawn(async move { client.initiate(&user, "sms").await.status });
+    };
+    for n in 0..80 {
+        initiate(&client.user(&service, &format!("user{n}")).await);
+    }
+    let user = client.user(&service, "jo").await;
+    for _ in 0..3 {
+        initiate(&user);
+    }
+    // All are committed by now; it matters only that some are.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    gate.0.add_permits(1);
+    let answered = tokio::time::timeout(Duration::from_mins(1), starts.join_all()).await;
+    let answered = answered.expect("some wait for ever");
+    assert!(answered.iter().all(|status| *status == 201));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -174,7 +174,7 @@ fn what_it_cannot_use_ends_it_with_2_and_one_line() {
         ),
         (
             vec!["--deliver", "pigeon"],
-            "invalid value 'pigeon' for '--deliver <DELIVER>'",
+            "--deliver takes console, messente and webhook=URL, not 'pigeon'",
         ),
         (
             vec!["--valid-for", "2d"],

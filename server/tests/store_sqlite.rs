@@ -52,6 +52,26 @@ fn many_that_start_at_once_make_the_tables_once() {
     }
 }
 
+/// A file of a server that did not know whose a message is.
+#[tokio::test]
+async fn messages_from_before_an_update_are_still_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let pin = conformance::put_message(&(Arc::new(open(&folder, &[1]).unwrap()) as _)).await;
+    let before = include_str!("../src/store/sqlite/migrations/0002_outbox.sql");
+    let db = Connection::open(folder.path().join("db")).unwrap();
+    db.execute_batch(&format!(
+        "ALTER TABLE outbox RENAME TO newer; DROP INDEX outbox_by_due; {before};
+         INSERT INTO outbox SELECT id, due, lease, failures, message FROM newer;
+         DROP TABLE newer; PRAGMA user_version = 2;"
+    ))
+    .unwrap();
+    drop(db);
+    let store = Arc::new(open(&folder, &[1]).unwrap()) as _;
+    assert_eq!(conformance::messages(&store).await, [pin]);
+    let newer = conformance::put_message(&store).await;
+    assert_eq!(conformance::messages(&store).await, [newer]);
+}
+
 #[test]
 fn a_wrong_key_and_a_later_version_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,9 +13,13 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use crate::config::{Proxy, Settings};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::SecretBody;
 use crate::transport::request::Request;
 
 const AUTH: HeaderName = HeaderName::from_static("x-service-auth");
@@ -26,9 +30,12 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// A pool of connections with the client's settings. Belongs to the runtime it is first used on.
 pub(crate) struct Connections {
-    http: reqwest::Client,
+    http: Http,
     pub(crate) settings: Arc<Settings>,
 }
+
+/// A pool of connections. Belongs to the runtime it is first used on.
+pub(crate) struct Http(reqwest::Client);
 
 /// An answer that says what became of the request.
 pub(crate) struct RawAnswer {
@@ -52,25 +59,23 @@ pub(crate) struct Failure {
     pub(crate) source: Option<reqwest::Error>,
 }
 
+/// What an attempt brought back. The body may have been lost when the head was not.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    headers: HeaderMap,
+    pub(crate) body: Result<Bytes, Broken>,
+    /// Whether the request was handed over before the answer ended: some servers answer first.
+    may_have_arrived: bool,
+}
+
 impl Connections {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub(crate) fn new(settings: Arc<Settings>) -> Result<Self> {
-        let tls = settings.tls()?;
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(settings.pool_idle_timeout);
-        builder = match &settings.proxy {
-            Proxy::Environment => builder,
-            Proxy::None => builder.no_proxy(),
-            Proxy::Url(proxy) => builder.no_proxy().proxy((**proxy).clone()),
-        };
-        let http = builder.build().map_err(|error| {
-            Error::configuration("the HTTP client could not be made").caused_by(error.without_url())
-        })?;
+        let http = Http::new(
+            &*settings.tls()?,
+            &settings.proxy,
+            settings.connect_timeout,
+            settings.pool_idle_timeout,
+        )?;
         Ok(Self { http, settings })
     }
 
@@ -81,38 +86,28 @@ impl Connections {
         key: Option<&HeaderValue>,
         limit: Duration,
     ) -> Result<RawAnswer, Failure> {
-        let handed_over = Arc::new(AtomicBool::new(false));
-        let outgoing = self.outgoing(request, key, &handed_over);
-        // Without a body nothing tells when the request left, so it counts as gone once connected.
-        let may_have_arrived = |connected: bool| match request.body {
-            Some(_) => handed_over.load(Ordering::Acquire),
-            None => connected,
+        let url = format!("{}{}", self.settings.endpoint.base(), request.path);
+        let outgoing = (self.http.0)
+            .request(request.method.clone(), url)
+            .headers(self.headers(request, key));
+        let body = request.body.as_ref().map(SecretBody::bytes);
+        let reply = Http::send(outgoing, body, limit, LARGEST_ANSWER).await?;
+        let (body, body_was_cut) = match reply.body {
+            Ok(body) => (body, false),
+            // A refusal is one whatever its body: its status says what it is.
+            Err(Broken::Transport(_)) if !reply.status.is_success() => (Bytes::new(), true),
+            Err(Broken::TooLarge) if !reply.status.is_success() => (Bytes::new(), false),
+            Err(broken) => return Err(broken.into_failure(reply.status, reply.may_have_arrived)),
         };
-        match tokio::time::timeout(limit, exchange(outgoing)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Broken::Transport(error))) => {
-                let arrived = may_have_arrived(!error.is_connect());
-                Err(Failure::from_transport(error.without_url(), arrived))
-            }
-            Ok(Err(Broken::TooLarge(status))) => Err(Failure::too_large(status)),
-            Err(_elapsed) => Err(Failure {
-                kind: ErrorKind::Timeout,
-                message: "the server did not answer in time",
-                may_have_arrived: may_have_arrived(true),
-                may_pass: true,
-                code: 0,
-                source: None,
-            }),
-        }
+        Ok(RawAnswer {
+            status: reply.status,
+            headers: reply.headers,
+            body,
+            body_was_cut,
+        })
     }
 
-    fn outgoing(
-        &self,
-        request: &Request,
-        key: Option<&HeaderValue>,
-        handed_over: &Arc<AtomicBool>,
-    ) -> reqwest::RequestBuilder {
-        let url = format!("{}{}", self.settings.endpoint.base(), request.path);
+    fn headers(&self, request: &Request, key: Option<&HeaderValue>) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(5);
         headers.insert(AUTH, self.settings.auth.clone());
         headers.insert(http::header::USER_AGENT, self.settings.user_agent.clone());
@@ -123,52 +118,114 @@ impl Connections {
         if request.body.is_some() {
             headers.insert(CONTENT_TYPE, JSON);
         }
-        let outgoing = self
-            .http
-            .request(request.method.clone(), url)
-            .headers(headers);
-        match &request.body {
-            Some(body) => outgoing.body(reqwest::Body::wrap(WatchedBody {
-                rest: Some(body.bytes()),
-                handed_over: handed_over.clone(),
-            })),
-            None => outgoing,
-        }
+        headers
     }
 }
 
-async fn exchange(outgoing: reqwest::RequestBuilder) -> Result<RawAnswer, Broken> {
-    let mut response = outgoing.send().await?;
-    let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
-    let (body, body_was_cut) = match read_body(&mut response).await {
-        Ok(body) => (body, false),
-        Err(broken) if status.is_success() => return Err(broken),
-        // A refusal is one whatever its body: its status says what it is.
-        Err(broken) => (Bytes::new(), matches!(broken, Broken::Transport(_))),
-    };
-    Ok(RawAnswer {
-        status,
-        headers,
-        body,
-        body_was_cut,
-    })
+impl Http {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub(crate) fn new(
+        tls: &ClientConfig,
+        proxy: &Proxy,
+        connect_timeout: Duration,
+        pool_idle_timeout: Duration,
+    ) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(pool_idle_timeout);
+        builder = match proxy {
+            Proxy::Environment => builder,
+            Proxy::None => builder.no_proxy(),
+            Proxy::Url(proxy) => builder.no_proxy().proxy((**proxy).clone()),
+        };
+        let http = builder.build().map_err(|error| {
+            Error::configuration("the HTTP client could not be made").caused_by(error.without_url())
+        })?;
+        Ok(Self(http))
+    }
+
+    /// A POST that is not sent yet.
+    pub(crate) fn post(&self, url: Url, headers: HeaderMap) -> reqwest::RequestBuilder {
+        self.0.post(url).headers(headers)
+    }
+
+    /// Sends a request once, waits at most `limit` for the whole answer and takes at most
+    /// `largest` bytes of it.
+    pub(crate) async fn send(
+        outgoing: reqwest::RequestBuilder,
+        body: Option<Bytes>,
+        limit: Duration,
+        largest: usize,
+    ) -> Result<Reply, Failure> {
+        let until = Instant::now() + limit;
+        let handed_over = Arc::new(AtomicBool::new(false));
+        let has_body = body.is_some();
+        // Without a body nothing tells when the request left, so it counts as gone once connected.
+        let may_have_arrived = |connected: bool| {
+            if has_body {
+                handed_over.load(Ordering::Acquire)
+            } else {
+                connected
+            }
+        };
+        let outgoing = match body {
+            Some(body) => outgoing.body(reqwest::Body::wrap(WatchedBody {
+                rest: Some(body),
+                handed_over: handed_over.clone(),
+            })),
+            None => outgoing,
+        };
+        let mut response = match timeout_at(until, outgoing.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let arrived = may_have_arrived(!error.is_connect());
+                return Err(Failure::from_transport(error.without_url(), arrived));
+            }
+            Err(_elapsed) => return Err(Failure::late(may_have_arrived(true))),
+        };
+        let headers = std::mem::take(response.headers_mut());
+        let body = timeout_at(until, read_body(&mut response, largest)).await;
+        Ok(Reply {
+            status: response.status(),
+            headers,
+            body: body.unwrap_or(Err(Broken::Late)),
+            may_have_arrived: may_have_arrived(true),
+        })
+    }
 }
 
-async fn read_body(response: &mut reqwest::Response) -> Result<Bytes, Broken> {
+async fn read_body(response: &mut reqwest::Response, largest: usize) -> Result<Bytes, Broken> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(Broken::TooLarge(response.status()));
+        if body.len() + chunk.len() > largest {
+            return Err(Broken::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Bytes::from(body))
 }
 
-enum Broken {
+/// Why an answer that had begun is not whole.
+pub(crate) enum Broken {
     Transport(reqwest::Error),
-    TooLarge(StatusCode),
+    TooLarge,
+    Late,
+}
+
+impl Broken {
+    fn into_failure(self, status: StatusCode, may_have_arrived: bool) -> Failure {
+        match self {
+            Self::Transport(error) => {
+                Failure::from_transport(error.without_url(), may_have_arrived)
+            }
+            Self::TooLarge => Failure::too_large(status),
+            Self::Late => Failure::late(may_have_arrived),
+        }
+    }
 }
 
 impl From<reqwest::Error> for Broken {
@@ -209,6 +266,17 @@ impl Failure {
             may_pass: !refused_certificate,
             code: 0,
             source: Some(error),
+        }
+    }
+
+    fn late(may_have_arrived: bool) -> Self {
+        Self {
+            kind: ErrorKind::Timeout,
+            message: "the server did not answer in time",
+            may_have_arrived,
+            may_pass: true,
+            code: 0,
+            source: None,
         }
     }
 

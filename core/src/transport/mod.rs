@@ -11,6 +11,6 @@ mod retry;
 mod status;
 pub(crate) mod tls;
 
-pub(crate) use attempt::Connections;
+pub(crate) use attempt::{Connections, Http};
 pub(crate) use call::{Answer, Client};
 pub(crate) use request::{Effect, Request};

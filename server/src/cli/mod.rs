@@ -1,6 +1,7 @@
 //! The command line: reads it, runs what it says, and turns what went wrong into one clear line.
 
 mod client;
+mod delivery;
 mod file;
 mod operate;
 mod sandbox;

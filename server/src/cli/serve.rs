@@ -10,7 +10,6 @@ use verigator_server::{
     app::{App, AppError, Parts},
     clock::{Clock, SystemClock},
     config::{Limits, PasswordCost, Rules},
-    delivery::{Deliver, console::Console},
     engine::{
         budget::{Budget, Budgets},
         phone::Prefix,
@@ -24,7 +23,7 @@ use verigator_server::{
 };
 
 use super::{
-    operate, signals, store, tls,
+    delivery, operate, signals, store, tls,
     values::{self, Allowance},
 };
 
@@ -41,19 +40,6 @@ pub(super) struct Options {
     #[command(flatten)]
     store: store::StoreOptions,
 
-    /// Who carries the messages; several are asked in this order
-    #[arg(
-        long,
-        env = "VERIGATOR_DELIVER",
-        value_delimiter = ',',
-        default_value = "console"
-    )]
-    deliver: Vec<Provider>,
-
-    /// Give a message to the next provider also when one may have sent it
-    #[arg(long, env = "VERIGATOR_REDELIVER_AMBIGUOUS")]
-    redeliver_ambiguous: bool,
-
     /// How long to finish what runs once told to stop
     #[arg(long, env = "VERIGATOR_DRAIN", value_parser = values::duration, default_value = "10s")]
     drain: Duration,
@@ -67,6 +53,9 @@ pub(super) struct Options {
     tls: tls::TlsOptions,
 
     #[command(flatten)]
+    delivery: delivery::DeliveryOptions,
+
+    #[command(flatten)]
     rules: RulesOptions,
 }
 
@@ -75,12 +64,6 @@ pub(super) struct Options {
 pub(super) enum LogForm {
     Text,
     Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Provider {
-    /// Prints them to standard output
-    Console,
 }
 
 #[derive(Debug, Args)]
@@ -174,6 +157,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
+    Delivery(#[from] delivery::Error),
+    #[error(transparent)]
     Settings(#[from] AppError),
     #[error(transparent)]
     Account(#[from] AccountsError),
@@ -201,15 +186,17 @@ async fn serve(options: &Options) -> Result<(), Error> {
     let stop = signals::stop()?;
     let wire = options.tls.wire()?;
     tls::renew_on_signal(&wire)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let providers = options.delivery.providers(&clock)?;
     // Before the store is touched: a second server must not get that far.
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| Error::Listen(options.listen, error))?;
     let store = options.store.serve().await?;
     let app = App::new(Parts {
         store: Arc::clone(&store.store),
-        deliver: options.deliver.iter().map(|it| it.deliver()).collect(),
+        deliver: providers,
         answer_after_attempt: false,
-        clock: Arc::new(SystemClock),
+        clock,
         rules: options.rules.rules(),
         limits: Limits {
             drain: options.drain,
@@ -218,8 +205,9 @@ async fn serve(options: &Options) -> Result<(), Error> {
         password_cost: PasswordCost::default(),
         key: store.keys.mac_key(),
     })?;
-    app.courier.redelivering(options.redeliver_ambiguous);
-    if options.deliver.contains(&Provider::Console) {
+    app.courier
+        .redelivering(options.delivery.redeliver_ambiguous);
+    if options.delivery.prints() {
         tracing::warn!("messages with their PINs are printed to standard output");
     }
     let address = listener.local_addr()?;
@@ -247,12 +235,4 @@ async fn serve(options: &Options) -> Result<(), Error> {
         tracing::warn!("some messages were on their way, and go out again with the next start");
     }
     Ok(())
-}
-
-impl Provider {
-    fn deliver(self) -> Arc<dyn Deliver> {
-        match self {
-            Self::Console => Arc::new(Console),
-        }
-    }
 }

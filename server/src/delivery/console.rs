@@ -4,7 +4,7 @@ use std::io::Write;
 
 use async_trait::async_trait;
 
-use super::{Deliver, DeliveryError, Message};
+use super::{Deliver, DeliveryError, Message, Reason};
 
 /// Prints each message as one line.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,8 +19,11 @@ impl Deliver for Console {
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         let line = line(message);
         let mut out = std::io::stdout().lock();
-        out.write_all(line.as_bytes())?;
-        Ok(out.flush()?)
+        let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        written.map_err(|_| {
+            let what = "standard output cannot be written to";
+            DeliveryError::Failed(Reason::new(self.provider(), what))
+        })
     }
 }
 
@@ -54,6 +57,7 @@ mod tests {
         };
         let pin = Pin::generate(PinLength::default(), fill).unwrap();
         let message = Message {
+            id: uuid::Uuid::nil(),
             to: Phone::parse("+37255555555").unwrap(),
             text: Zeroizing::new("333333 is it\n\n@shop.ee #333333".to_owned()),
             pin,

@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Deliver, DeliveryError};
+use super::{Deliver, DeliveryError, Reason};
 use crate::{
     clock::Clock,
     engine::time::after,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How long one provider may take. Longer than any answers that still will.
-const ATTEMPT: Duration = Duration::from_secs(10);
+pub(super) const ATTEMPT: Duration = Duration::from_secs(10);
 /// Messages that are on their way at once.
 const AT_ONCE: usize = 64;
 /// How long to wait after the first failure of all providers; doubled after each.
@@ -59,7 +59,7 @@ pub struct Courier {
     /// Wakes the task that looks.
     wakes: Notify,
     /// Who waits for the first attempt at a message.
-    awaited: Mutex<HashMap<Uuid, oneshot::Sender<()>>>,
+    awaited: Mutex<HashMap<Uuid, Awaited>>,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
     stopped: CancellationToken,
@@ -74,11 +74,28 @@ struct Looking {
     news: bool,
 }
 
+/// A message whose first attempt somebody waits for.
+struct Awaited {
+    /// Sent to, or dropped, when there is nothing more to wait for.
+    done: oneshot::Sender<()>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It may yet come into the outbox.
+    Announced,
+    /// It came into the outbox.
+    Committed,
+    /// It was taken out.
+    Taken,
+}
+
 /// What became of one attempt at one provider.
 enum Attempt {
     Sent,
     Failed(DeliveryError),
-    Unknown,
+    Unknown(DeliveryError),
 }
 
 impl Courier {
@@ -110,8 +127,17 @@ impl Courier {
         self.redeliver.store(redeliver, Ordering::Relaxed);
     }
 
-    /// Says that a message was committed, or that there may be some from before. Must be called
-    /// in a runtime.
+    /// Says that a message was committed. Must be called in a runtime.
+    pub fn committed(self: &Arc<Self>, id: Uuid) {
+        if let Some(awaited) = lock(&self.awaited).get_mut(&id)
+            && awaited.stage == Stage::Announced
+        {
+            awaited.stage = Stage::Committed;
+        }
+        self.wake();
+    }
+
+    /// Says that there may be messages from before. Must be called in a runtime.
     pub fn wake(self: &Arc<Self>) {
         let mut looking = lock(&self.looking);
         looking.news = true;
@@ -123,13 +149,15 @@ impl Courier {
         }
     }
 
-    /// Completes after the first attempt at a message that is not committed yet.
+    /// Completes after the first attempt at a message that is not committed yet; or when another
+    /// start has replaced it before there was one.
     pub fn first_attempt(&self, id: Uuid) -> oneshot::Receiver<()> {
         let (done, waiting) = oneshot::channel();
         let mut awaited = lock(&self.awaited);
         // Of those that came to nothing.
-        awaited.retain(|_, it| !it.is_closed());
-        awaited.insert(id, done);
+        awaited.retain(|_, it| !it.done.is_closed());
+        let stage = Stage::Announced;
+        awaited.insert(id, Awaited { done, stage });
         waiting
     }
 
@@ -192,7 +220,10 @@ impl Courier {
             until: after(now, ATTEMPT.saturating_mul(rounds)),
             at_most: u32::try_from(free).unwrap_or(u32::MAX),
         };
+        let committed = self.committed_so_far();
         let picked = self.store.pick_up_messages(pickup).await?;
+        let is_all = picked.messages.len() < free;
+        self.took(&picked.messages, is_all.then_some(committed));
         let mut slot = Some(slot);
         for outgoing in picked.messages {
             let slot = match slot.take() {
@@ -215,6 +246,31 @@ impl Courier {
         }))
     }
 
+    /// What somebody waits for and must be in the outbox.
+    fn committed_so_far(&self) -> Vec<Uuid> {
+        let awaited = lock(&self.awaited);
+        let committed = awaited
+            .iter()
+            .filter(|(_, it)| it.stage == Stage::Committed);
+        committed.map(|(id, _)| *id).collect()
+    }
+
+    /// Notes what was taken out of the outbox, and lets go who waits for what was `missing` when
+    /// all of it was taken out.
+    fn took(&self, messages: &[Outgoing], missing: Option<Vec<Uuid>>) {
+        let mut awaited = lock(&self.awaited);
+        for outgoing in messages {
+            if let Some(awaited) = awaited.get_mut(&outgoing.id) {
+                awaited.stage = Stage::Taken;
+            }
+        }
+        for id in missing.unwrap_or_default() {
+            if (awaited.get(&id)).is_some_and(|it| it.stage == Stage::Committed) {
+                awaited.remove(&id);
+            }
+        }
+    }
+
     /// Makes one round of the providers with a message, and says in the store what came of it.
     async fn send(&self, outgoing: &Outgoing, lease: Uuid) {
         let settled = self.round(outgoing).await;
@@ -224,7 +280,7 @@ impl Courier {
         }
         if let Some(waiting) = waiting {
             // Whoever asked may be gone.
-            let _ = waiting.send(());
+            let _ = waiting.done.send(());
         }
         if settled != Settled::Over {
             self.wakes.notify_one();
@@ -245,12 +301,12 @@ impl Courier {
                 }
                 Attempt::Failed(error) => {
                     self.metrics.delivered(name, "failed");
-                    tracing::error!(to = %outgoing.message.to, provider = name, %error, "not delivered");
+                    tracing::error!(id = %outgoing.id, to = %outgoing.message.to, provider = name, %error, "not delivered");
                     may_do_better |= error.may_do_better();
                 }
-                Attempt::Unknown => {
+                Attempt::Unknown(error) => {
                     self.metrics.delivered(name, "unknown");
-                    tracing::error!(to = %outgoing.message.to, provider = name, "may not be delivered");
+                    tracing::error!(id = %outgoing.id, to = %outgoing.message.to, provider = name, %error, "may not be delivered");
                     if !self.redeliver.load(Ordering::Relaxed) {
                         return Settled::Over;
                     }
@@ -261,7 +317,7 @@ impl Courier {
         if may_do_better && at < outgoing.message.expires_at {
             Settled::Again(at)
         } else {
-            tracing::error!(to = %outgoing.message.to, "given up");
+            tracing::error!(id = %outgoing.id, to = %outgoing.message.to, "given up");
             Settled::Over
         }
     }
@@ -269,16 +325,18 @@ impl Courier {
 
 /// In a task of its own, so that a provider that panics takes nothing with it.
 async fn attempt(provider: Arc<dyn Deliver>, outgoing: &Outgoing) -> Attempt {
-    let message = outgoing.message.clone();
+    let (name, message) = (provider.provider(), outgoing.message.clone());
+    let unknown = |what| Attempt::Unknown(DeliveryError::Unknown(Reason::new(name, what)));
     let delivering = tokio::spawn(async move { provider.deliver(&message).await });
     let stop = delivering.abort_handle();
     match timeout(ATTEMPT, delivering).await {
         Ok(Ok(Ok(()))) => Attempt::Sent,
-        Ok(Ok(Err(DeliveryError::Unknown)) | Err(_)) => Attempt::Unknown,
+        Ok(Ok(Err(error @ DeliveryError::Unknown(_)))) => Attempt::Unknown(error),
         Ok(Ok(Err(error))) => Attempt::Failed(error),
+        Ok(Err(_)) => unknown("it panicked"),
         Err(_) => {
             stop.abort();
-            Attempt::Unknown
+            unknown("no answer in time")
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{phone::Phone, pin::Pin, template::Template};
@@ -11,6 +12,8 @@ use crate::config::Rules;
 /// One text to one phone. `Debug` shows the number masked, and neither text nor PIN.
 #[derive(Clone)]
 pub struct Message {
+    /// The id of the start that asked for it: the same whenever it is sent again.
+    pub id: Uuid,
     /// Where it goes.
     pub to: Phone,
     /// The whole text, PIN included.
@@ -37,6 +40,7 @@ pub struct Sender<'a> {
 impl Message {
     /// Writes a message with a PIN that may be used from `now` until `expires_at`.
     pub fn new(
+        id: Uuid,
         to: Phone,
         sender: Sender<'_>,
         pin: Pin,
@@ -47,6 +51,7 @@ impl Message {
         let host = rules.autofill.then_some(sender.fqdn);
         let template = sender.template.unwrap_or(&rules.template);
         Self {
+            id,
             to,
             text: template.render(&pin, sender.name, host),
             pin,
@@ -59,6 +64,7 @@ impl Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
+            .field("id", &self.id)
             .field("to", &self.to)
             .field("sent_at", &self.sent_at)
             .field("expires_at", &self.expires_at)
@@ -85,7 +91,7 @@ mod tests {
             template,
         };
         let (to, now) = (Phone::parse("+37255555555").unwrap(), Timestamp::UNIX_EPOCH);
-        let message = Message::new(to, sender, pin, now, now, rules);
+        let message = Message::new(Uuid::nil(), to, sender, pin, now, now, rules);
         message.text.as_str().to_owned()
     }
 

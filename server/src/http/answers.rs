@@ -27,6 +27,9 @@ pub enum ApiError {
     /// No `X-Service-Auth`, or not the right one. Which of both stays unsaid.
     #[error("X-Service-Auth must be <username>:<password> of an account")]
     WrongCredentials,
+    /// A provider's report without its signature, or with another.
+    #[error("the signature is missing or wrong")]
+    WrongSignature,
     /// See [`Refusal::ServiceForbidden`].
     #[error("the service belongs to another account")]
     ServiceForbidden,
@@ -108,6 +111,7 @@ impl ApiError {
         match self {
             Self::UnreadableBody => (StatusCode::BAD_REQUEST, "unreadable_body"),
             Self::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),
+            Self::WrongSignature => (StatusCode::UNAUTHORIZED, "wrong_signature"),
             Self::ServiceForbidden => (StatusCode::FORBIDDEN, "service_forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::ServiceNotFound => (StatusCode::NOT_FOUND, "service_not_found"),

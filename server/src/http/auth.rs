@@ -69,7 +69,7 @@ pub(crate) async fn initiate(
     let method = match app.store.start_authentication(scope, &start).await? {
         Started::Sms(_) => {
             app.metrics.pin_sent();
-            app.courier.wake();
+            app.courier.committed(id);
             if let Some(attempt) = attempt {
                 // The authentication stands, whatever becomes of its message: the user asks for
                 // another when none arrives.

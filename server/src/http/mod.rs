@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod openapi;
 mod operation;
+mod reports;
 mod router;
 mod scope;
 mod services;

@@ -11,7 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     answers::ApiError, auth, authenticate::authenticate, body::body, health,
-    idempotency::idempotency, openapi, services, stamp::stamp, totp, users,
+    idempotency::idempotency, openapi, reports, services, stamp::stamp, totp, users,
 };
 use crate::app::App;
 
@@ -23,20 +23,27 @@ pub fn router(app: &Arc<App>) -> Router {
 /// Every path, with an answer for those that are none.
 pub fn routes(app: &Arc<App>) -> Router {
     let state = || Arc::clone(app);
+    let caught = || CatchPanicLayer::custom(|_| ApiError::Internal.into_response());
     // The last layer is the outermost.
     let api = api()
-        .route_layer(CatchPanicLayer::custom(|_| {
-            ApiError::Internal.into_response()
-        }))
+        .route_layer(caught())
         .route_layer(middleware::from_fn_with_state(state(), idempotency))
         .route_layer(middleware::from_fn_with_state(state(), body))
         .route_layer(middleware::from_fn_with_state(state(), authenticate));
+    let mut reports = Router::new();
+    for (provider, read) in &app.reports {
+        let report = reports::report(provider, Arc::clone(read))
+            .route_layer(caught())
+            .route_layer(middleware::from_fn_with_state(state(), body));
+        reports = reports.route(&format!("/delivery/{provider}"), report);
+    }
     Router::new()
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))
         .route(health::METRICS, get(health::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .merge(api)
+        .merge(reports)
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state())

@@ -129,6 +129,12 @@ impl Started {
             Start::Locked => Self::Locked,
         }
     }
+
+    /// Whether it took the place of what the user had started before: a message that still waits
+    /// for that would bring a PIN that is dead, or the same one twice.
+    pub fn replaces(&self) -> bool {
+        matches!(self, Self::Sms(_) | Self::Totp)
+    }
 }
 
 /// Keeps accounts, services, users and their authentications.
@@ -169,7 +175,7 @@ pub trait Store: Send + Sync {
     /// A service.
     async fn service(&self, scope: ServiceScope) -> Result<Service, StoreError>;
 
-    /// Removes a service with its users and their authentications.
+    /// Removes a service with its users, their authentications and the messages that wait.
     async fn delete_service(&self, scope: ServiceScope) -> Result<(), StoreError>;
 
     /// Adds a user, or refuses with [`Refusal::UserExists`] when the name is taken in the service.
@@ -181,12 +187,14 @@ pub trait Store: Send + Sync {
     /// A user.
     async fn user(&self, scope: UserScope) -> Result<User, StoreError>;
 
-    /// Removes a user with its authentication and authenticator.
+    /// Removes a user with its authentication, its authenticator and a message that waits.
     async fn delete_user(&self, scope: UserScope) -> Result<(), StoreError>;
 
     /// Starts an authentication. The message of [`Started::Sms`] counts against its budgets and is
-    /// put into the outbox in the same step, under the id of the request. However many ask at once, no budget is
-    /// overdrawn.
+    /// put into the outbox in the same step, under the id of the request. When it
+    /// [replaces](Started::replaces) what was started before, all other messages of the user leave
+    /// the outbox, also those that are on their way, which are then not tried again. However many
+    /// ask at once, no budget is overdrawn.
     async fn start_authentication(
         &self,
         scope: UserScope,

@@ -14,8 +14,8 @@ use verigator_server::{
         totp::TotpSecret,
     },
     store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Service, ServiceScope,
-        Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Service,
+        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     },
 };
 
@@ -69,6 +69,7 @@ pass_on! {
     unlock_user(user: Uuid) -> ();
     pick_up_messages(pickup: Pickup) -> PickedUp;
     settle_message(id: Uuid, lease: Uuid, settled: Settled) -> ();
+    queue(at_most: u32) -> Queue;
     claim_key(claim: &Claim) -> Claimed;
     keep_answer(claim: &Claim, answer: &StoredAnswer) -> ();
     abandon_key(claim: &Claim) -> ();

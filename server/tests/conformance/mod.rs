@@ -62,6 +62,8 @@ pub(crate) async fn all(store: Shared) {
     outbox::outbox(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
+    outbox::what_is_replaced_leaves(&store).await;
+    outbox::who_is_gone_gets_nothing(&store).await;
     races::right_pin_in_parallel(&store).await;
     races::wrong_pins_in_parallel(&store).await;
     races::right_among_wrong_in_parallel(&store).await;
@@ -69,6 +71,19 @@ pub(crate) async fn all(store: Shared) {
     races::budgets_in_parallel(&store).await;
     races::names_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
+}
+
+/// Puts a message into the outbox and gives its PIN.
+#[allow(dead_code, reason = "not every backend has a past")]
+pub(crate) async fn put_message(store: &Shared) -> String {
+    let user = some_user(store).await;
+    sent_pin(store, user, 0).await
+}
+
+/// The PINs of all messages in the outbox.
+#[allow(dead_code, reason = "not every backend has a past")]
+pub(crate) async fn messages(store: &Shared) -> Vec<String> {
+    outbox::pins(store, 0).await
 }
 
 pub(crate) fn at(second: i64) -> Timestamp {

@@ -50,6 +50,7 @@ pub(super) async fn outbox(store: &Shared) {
         assert_eq!(sent.message.to.expose(), "+37255555555");
         assert_eq!(sent.failures, 0);
     }
+    assert_eq!(first.message.id, first.id);
     assert_eq!(first.message.sent_at, at(0));
     assert_eq!(first.message.expires_at, at(600));
     assert!(pick_up(store, mine, 64, 9).await.messages.is_empty());
@@ -124,4 +125,83 @@ pub(super) async fn outbox_in_parallel(store: &Shared) {
         assert_eq!(picked.iter().sum::<usize>(), 10, "round {round}");
         clear(store).await;
     }
+}
+
+/// What is in the outbox at that second: the PINs, oldest first.
+pub(super) async fn pins(store: &Shared, second: i64) -> Vec<String> {
+    let picked = pick_up(store, Uuid::new_v4(), second, 100).await;
+    let pins = picked.messages.iter();
+    pins.map(|it| it.message.pin.expose().to_owned()).collect()
+}
+
+/// A message that waits goes when its PIN does, and so does one that is on its way and comes back.
+pub(super) async fn what_is_replaced_leaves(store: &Shared) {
+    clear(store).await;
+    let (one, other) = (some_user(store).await, some_user(store).await);
+    // It waits; another user's stays.
+    let others = sent_pin(store, other, 0).await;
+    sent_pin(store, one, 0).await;
+    assert!(matches!(
+        start(store, one, Method::Sms, 1).await,
+        Started::TooSoon { .. }
+    ));
+    assert_eq!(
+        pins(store, 1).await.len(),
+        2,
+        "a start that came to nothing"
+    );
+    let new = sent_pin(store, one, 100).await;
+    assert_eq!(pins(store, 100).await, [others, new]);
+
+    // It is on its way, and comes back or is never heard of again.
+    for (second, comes_back) in [(1_000, true), (2_000, false)] {
+        clear(store).await;
+        sent_pin(store, one, second).await;
+        let mine = Uuid::new_v4();
+        let picked = pick_up(store, mine, second, 9).await.messages;
+        let newer = sent_pin(store, one, second + 40).await;
+        if comes_back {
+            let again = Settled::Again(at(second + 41));
+            let settle = store.settle_message(picked[0].id, mine, again);
+            settle.await.unwrap();
+        }
+        assert_eq!(pins(store, second + 100).await, [newer], "{comes_back}");
+    }
+
+    // The same PIN again is one message, too; and an authenticator needs none.
+    clear(store).await;
+    let rules = Rules {
+        resend: Resend::Same,
+        ..unlimited()
+    };
+    start_by(store, one, Method::Sms, 3_000, &rules).await;
+    start_by(store, one, Method::Sms, 3_100, &rules).await;
+    assert_eq!(pins(store, 3_100).await.len(), 1);
+    let secret = TotpSecret::generate(random::fill).unwrap();
+    store.enrol_totp(one, &secret).await.unwrap();
+    let code = secret.code_at(at(3_200));
+    let confirm = store.confirm_totp(one, &code, at(3_200)).await.unwrap();
+    assert_eq!(confirm, Confirm::Confirmed);
+    assert!(matches!(
+        start(store, one, Method::Totp, 3_300).await,
+        Started::Totp
+    ));
+    assert_eq!(pins(store, 4_000).await.len(), 0);
+}
+
+/// Whoever is removed, alone or with the service, is sent nothing any more.
+pub(super) async fn who_is_gone_gets_nothing(store: &Shared) {
+    clear(store).await;
+    let service = service(store, account(store).await).await;
+    let (one, two) = (user(store, service).await, user(store, service).await);
+    let stays = some_user(store).await;
+    for scope in [one, two] {
+        sent_pin(store, scope, 0).await;
+    }
+    let last = sent_pin(store, stays, 1).await;
+    store.delete_user(one).await.unwrap();
+    assert_eq!(pins(store, 1).await.len(), 2);
+    store.delete_service(service).await.unwrap();
+    assert_eq!(pins(store, 100).await, [last]);
+    clear(store).await;
 }

@@ -179,7 +179,11 @@ impl Store for MemoryStore {
     async fn delete_service(&self, scope: ServiceScope) -> Result<(), StoreError> {
         let mut data = self.data();
         data.service(scope)?;
-        data.services.remove(&scope.service);
+        if let Some(service) = data.services.remove(&scope.service) {
+            for user in service.users.keys() {
+                data.outbox.forget(*user);
+            }
+        }
         Ok(())
     }
 
@@ -230,6 +234,7 @@ impl Store for MemoryStore {
             .ok_or(Refusal::UserNotFound)?;
         service.names.remove(&row.user.id_in_service);
         service.order.remove(&row.place);
+        data.outbox.forget(scope.user);
         Ok(())
     }
 
@@ -262,10 +267,13 @@ impl Store for MemoryStore {
         };
         let to = row.phone.clone();
         let started = Started::new(start, |pin, expires_at| {
-            Message::new(to, sender, pin, now, expires_at, rules)
+            Message::new(id, to, sender, pin, now, expires_at, rules)
         });
+        if started.replaces() {
+            outbox.forget(scope.user);
+        }
         if let Started::Sms(message) = &started {
-            outbox.add(id, message.clone());
+            outbox.add(scope.user, message.clone());
         }
         Ok(started)
     }

@@ -17,23 +17,30 @@ pub(super) struct Outbox {
 }
 
 struct Row {
+    user: Uuid,
     lease: Option<Uuid>,
     outgoing: Outgoing,
 }
 
 impl Outbox {
-    pub(super) fn add(&mut self, id: Uuid, message: Message) {
-        let due = message.sent_at;
+    pub(super) fn add(&mut self, user: Uuid, message: Message) {
+        let (id, due) = (message.id, message.sent_at);
         let outgoing = Outgoing {
             id,
             message,
             failures: 0,
         };
         let row = Row {
+            user,
             lease: None,
             outgoing,
         };
         self.rows.insert((due, id), row);
+    }
+
+    /// Forgets what waits for a user, also what is on its way: that is not tried again.
+    pub(super) fn forget(&mut self, user: Uuid) {
+        self.rows.retain(|_, row| row.user != user);
     }
 
     pub(super) fn pick_up(&mut self, pickup: &Pickup) -> PickedUp {

@@ -16,8 +16,12 @@ use crate::{
     },
 };
 
-/// Puts a message in, with its id, when it is due and what is sealed of it.
-pub(super) const ADD: &str = "INSERT INTO outbox (id, due, message) VALUES ($1, $2, $3)";
+/// Puts a message in, with its id, its user, when it is due and what is sealed of it.
+pub(super) const ADD: &str =
+    "INSERT INTO outbox (id, user_id, due, message) VALUES ($1, $2, $3, $4)";
+
+/// Forgets what waits for a user, also what is on its way: that is not tried again.
+pub(super) const FORGET: &str = "DELETE FROM outbox WHERE user_id = $1";
 
 /// What others take at the same moment is passed over.
 const PICK_UP: &str = "

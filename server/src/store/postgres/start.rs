@@ -62,19 +62,20 @@ pub(super) async fn start(
         template: template.as_ref(),
     };
     let started = Started::new(start, |pin, expires_at| {
-        Message::new(to.clone(), sender, pin, now, expires_at, rules)
+        Message::new(id, to.clone(), sender, pin, now, expires_at, rules)
     });
     let sealed = match &started {
-        Started::Sms(message) => seal(keys, id, message)?,
+        Started::Sms(message) => seal(keys, message)?,
         Started::Totp => Vec::new(),
         // Nothing was changed.
         _ => return Ok(started),
     };
     let (put, at) = (PutState::new(scope.user, &state), micros(now));
     let put = put.values();
-    let mut calls = vec![call(PUT_STATE, &put)];
+    let user: [Value<'_>; 1] = [&scope.user];
+    let mut calls = vec![call(PUT_STATE, &put), call(outbox::FORGET, &user)];
     let counted = counts.values(&at, &id)?;
-    let message: [Value<'_>; 3] = [&id, &at, &sealed];
+    let message: [Value<'_>; 4] = [&id, &scope.user, &at, &sealed];
     if sends {
         calls.extend(counted.iter().map(|values| call(COUNT, values)));
         calls.push(call(outbox::ADD, &message));

@@ -38,8 +38,8 @@ fn place(id: Uuid) -> Place {
     }
 }
 
-/// Seals the message of this id.
-pub(crate) fn seal(keys: &Keys, id: Uuid, message: &Message) -> Result<Vec<u8>, SealedError> {
+/// Seals a message, bound to its id.
+pub(crate) fn seal(keys: &Keys, message: &Message) -> Result<Vec<u8>, SealedError> {
     let kept = Kept {
         to: message.to.expose(),
         text: Cow::Borrowed(&message.text),
@@ -48,7 +48,7 @@ pub(crate) fn seal(keys: &Keys, id: Uuid, message: &Message) -> Result<Vec<u8>, 
         expires_at: micros(message.expires_at),
     };
     let plain = Zeroizing::new(serde_json::to_vec(&kept).map_err(|_| WRONG)?);
-    Ok(keys.seal(place(id), &plain, random::fill)?)
+    Ok(keys.seal(place(message.id), &plain, random::fill)?)
 }
 
 /// Reads the message of this id.
@@ -56,6 +56,7 @@ pub(crate) fn open(keys: &Keys, id: Uuid, sealed: &[u8]) -> Result<Message, Seal
     let plain = keys.open(place(id), sealed)?;
     let kept: Kept<'_> = serde_json::from_slice(&plain).map_err(|_| WRONG)?;
     Ok(Message {
+        id,
         to: Phone::parse(kept.to).map_err(|_| WRONG)?,
         text: Zeroizing::new(kept.text.into_owned()),
         pin: Pin::from_digits(kept.pin).ok_or(WRONG)?,

@@ -195,10 +195,13 @@ impl Starting {
             template: template.as_ref(),
         };
         let started = Started::new(start, |pin, expires_at| {
-            Message::new(to, sender, pin, now, expires_at, rules)
+            Message::new(self.id, to, sender, pin, now, expires_at, rules)
         });
+        if started.replaces() {
+            outbox::forget(db, scope.user)?;
+        }
         if let Started::Sms(message) = &started {
-            outbox::add(db, keys, self.id, message)?;
+            outbox::add(db, keys, scope.user, message)?;
         }
         Ok(started)
     }
@@ -324,7 +327,7 @@ impl Store for SqliteStore {
     async fn delete_service(&self, scope: ServiceScope) -> Result<(), StoreError> {
         let delete = move |db: &Connection| {
             may_use(db, scope)?;
-            // With its users.
+            // With its users and their messages.
             db.prepare_cached("DELETE FROM services WHERE id = ?1")?
                 .execute([scope.service])?;
             Ok(())

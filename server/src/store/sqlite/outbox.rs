@@ -19,11 +19,19 @@ use crate::{
 pub(super) fn add(
     db: &Connection,
     keys: &Keys,
-    id: Uuid,
+    user: Uuid,
     message: &Message,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT INTO outbox (id, due, message) VALUES (?1, ?2, ?3)")?
-        .execute((id, micros(message.sent_at), seal(keys, id, message)?))?;
+    let sealed = seal(keys, message)?;
+    db.prepare_cached("INSERT INTO outbox (id, user, due, message) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((message.id, user, micros(message.sent_at), sealed))?;
+    Ok(())
+}
+
+/// Forgets what waits for a user, also what is on its way: that is not tried again.
+pub(super) fn forget(db: &Connection, user: Uuid) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM outbox WHERE user = ?1")?
+        .execute([user])?;
     Ok(())
 }
 

@@ -20,9 +20,10 @@ use crate::{
 };
 
 /// Each brings the tables from one version to the next. Never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_accounts_to_keys.sql"),
     include_str!("migrations/0002_outbox.sql"),
+    include_str!("migrations/0003_outbox_by_user.sql"),
 ];
 
 /// How long to wait for another process that writes: the program's own commands are quick.

@@ -88,9 +88,11 @@ CREATE INDEX IF NOT EXISTS idempotency_keys_by_until ON idempotency_keys (until)
 -- Messages that must be sent, written in the step that starts their authentication.
 CREATE TABLE IF NOT EXISTS outbox (
     id UUID PRIMARY KEY,
+    user_id UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     due BIGINT NOT NULL, -- when it is tried, or when the lease of whoever tries it ends
     lease UUID,
     failures BIGINT NOT NULL DEFAULT 0,
     message BYTEA NOT NULL -- sealed: the number, the text and the rest
 );
 CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox (due);
+CREATE INDEX IF NOT EXISTS outbox_by_user ON outbox (user_id);
