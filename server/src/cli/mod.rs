@@ -63,7 +63,8 @@ pub(crate) fn main() -> ExitCode {
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
         Ok(Ok(filter)) => filter,
         Ok(Err(error)) => return refuse(&format!("{LOG}: {error}")),
-        Err(_) => EnvFilter::new(level),
+        // What the verifier logs is in the error that it gives, too.
+        Err(_) => EnvFilter::new(format!("{level},rustls_platform_verifier=off")),
     };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
