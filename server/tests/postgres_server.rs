@@ -137,7 +137,7 @@ async fn while_the_database_is_away_it_is_503_with_retry_after() {
             assert_eq!(answer.headers["retry-after"], "1");
         }
     }
-    assert!(begun.elapsed() < Duration::from_secs(60), "a request waits");
+    assert!(begun.elapsed() < Duration::from_mins(1), "a request waits");
     assert_eq!(client.get("/healthz").await.status, 200);
 
     let _database = tokio::task::spawn_blocking(move || {

@@ -63,8 +63,8 @@ async fn store(url: &str) -> Shared {
 
 /// Fails when it takes so long that something must hang.
 async fn in_time<T>(working: impl Future<Output = T>) -> T {
-    let done = tokio::time::timeout(Duration::from_secs(60), working).await;
-    done.expect("it hangs")
+    let done = tokio::time::timeout(Duration::from_mins(1), working).await;
+    done.unwrap_or_else(|_| panic!("it hangs"))
 }
 
 /// Waits until something is so, which it will be soon.
