@@ -24,9 +24,17 @@ use std::{
 use common::PHONE;
 use kept::{Place, Server};
 use serde_json::json;
+use uuid::Uuid;
 use verigator_server::{
-    engine::keys::Keys,
-    store::{Store, postgres::Database},
+    clock::{Clock, SystemClock},
+    config::Rules,
+    engine::{
+        authentication::{Method, StartRequest},
+        keys::Keys,
+        pin::{MacKey, Pin, PinLength, Resend},
+    },
+    random,
+    store::{Pickup, ServiceScope, Started, Store, UserScope, postgres::Database},
 };
 
 /// The URL of a database.
@@ -77,6 +85,69 @@ async fn everything_is_there_after_a_new_start_also_with_a_new_key() {
 #[tokio::test]
 async fn what_is_over_is_swept() {
     kept::what_is_over_is_swept(&Url(postgres::database().await)).await;
+}
+
+/// A server that has nothing to do sends what another committed, or even picked up, before it died.
+#[tokio::test]
+async fn what_a_dead_server_did_not_send_another_does() {
+    let url = Url(postgres::database().await);
+    let alive = Server::start(&url, &["01"]).await;
+    let user = alive
+        .client
+        .user(&alive.client.service("shop").await, "jo")
+        .await;
+    // It has looked into the outbox, and found nothing.
+    assert_eq!(alive.client.initiate(&user, "sms").await.status, 201);
+    let dead = url.open(Keys::parse(&"01".repeat(32)).unwrap()).await;
+    let account = dead.account("test").await.unwrap().unwrap().id;
+    let ids: Vec<Uuid> = user.split('/').filter_map(|it| it.parse().ok()).collect();
+    let scope = UserScope {
+        service: ServiceScope {
+            account,
+            service: ids[0],
+        },
+        user: ids[1],
+    };
+    for picks_up in [false, true] {
+        let (id, key, now) = (Uuid::new_v4(), MacKey::new([1; 32]), SystemClock.now());
+        let length = PinLength::new(10).unwrap();
+        let pin = Pin::new(Resend::New, length, &key, id, random::fill).unwrap();
+        let rules = Rules {
+            resend_delay: Duration::ZERO,
+            ..Rules::default()
+        };
+        let start = StartRequest {
+            method: Method::Sms,
+            id,
+            pin: &pin,
+            key: &key,
+            now,
+            rules: &rules,
+        };
+        let lease = Pickup {
+            lease: Uuid::new_v4(),
+            now,
+            until: now + Duration::from_secs(2),
+            at_most: 1,
+        };
+        let started = dead.start_authentication(scope, &start).await.unwrap();
+        assert!(matches!(started, Started::Sms(_)));
+        // It may be that the other was faster.
+        let picked = picks_up
+            && !dead
+                .pick_up_messages(lease)
+                .await
+                .unwrap()
+                .messages
+                .is_empty();
+        let begun = Instant::now();
+        while alive.pin() != pin.expose() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is lost");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let waited = SystemClock.now().duration_since(now);
+        assert!(!picked || waited.as_secs() >= 2, "sent by two");
+    }
 }
 
 /// Every request is answered in time and asks its client to come again; none is lost or stuck
