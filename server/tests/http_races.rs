@@ -8,6 +8,12 @@
 )]
 
 mod common;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "common/postgres.rs"]
+mod postgres;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,15 +23,15 @@ use std::{
 use async_trait::async_trait;
 use common::{Client, parts, serve, wrong};
 use serde_json::json;
+use stores::Backend;
 use tokio::task::JoinSet;
 use verigator_server::{
     clock::{Clock, SystemClock},
     delivery::{Deliver, DeliveryError, Message},
     engine::totp::TotpSecret,
-    store::memory::MemoryStore,
+    store::Store,
 };
 
-const ROUNDS: usize = 300;
 const CALLERS: usize = 64;
 
 /// What each of many callers gets who send a guess: its status and result.
@@ -81,9 +87,9 @@ impl Deliver for Phone {
 }
 
 /// A server in the test's own runtime, so that its requests run beside each other.
-async fn setup() -> (Arc<Phone>, Arc<Client>, String) {
+async fn setup(store: &Arc<dyn Store>) -> (Arc<Phone>, Arc<Client>, String) {
     let phone = Arc::new(Phone::default());
-    let mut parts = parts(Arc::new(MemoryStore::default()), Arc::clone(&phone) as _);
+    let mut parts = parts(Arc::clone(store), Arc::clone(&phone) as _);
     parts.rules.resend_delay = Duration::ZERO;
     let client = Arc::new(Client::to(&serve(parts).await));
     let service = client.service("shop").await;
@@ -92,81 +98,116 @@ async fn setup() -> (Arc<Phone>, Arc<Client>, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_right_pin_is_accepted_once() {
-    let (phone, client, service) = setup().await;
-    let user = client.user(&service, "jo").await;
-    for round in 0..ROUNDS {
-        client.initiate(&user, "sms").await;
-        let pin = phone.last_pin();
-        let answers = race(&client, &user, |_| pin.clone()).await;
-        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
-        let spent = count(&answers, 404, "authentication_not_found");
-        assert_eq!(spent, CALLERS - 1, "round {round}");
+    for Backend {
+        name,
+        store,
+        rounds,
+        ..
+    } in stores::every().await
+    {
+        let (phone, client, service) = setup(&store).await;
+        let user = client.user(&service, "jo").await;
+        for round in 0..rounds {
+            client.initiate(&user, "sms").await;
+            let pin = phone.last_pin();
+            let answers = race(&client, &user, |_| pin.clone()).await;
+            assert_eq!(count(&answers, 200, "VERIFIED"), 1, "{name}, round {round}");
+            let spent = count(&answers, 404, "authentication_not_found");
+            assert_eq!(spent, CALLERS - 1, "{name}, round {round}");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_more_than_five_wrong_pins_are_compared() {
-    let (phone, client, service) = setup().await;
-    for round in 0..ROUNDS {
-        let user = client.user(&service, &format!("jo{round}")).await;
-        client.initiate(&user, "sms").await;
-        let pin = phone.last_pin();
-        let answers = race(&client, &user, |_| wrong(&pin)).await;
-        assert_eq!(count(&answers, 200, "INVALID"), 5, "round {round}");
-        let throttled = count(&answers, 200, "THROTTLED");
-        assert_eq!(throttled, CALLERS - 5, "round {round}");
+    for Backend {
+        name,
+        store,
+        rounds,
+        ..
+    } in stores::every().await
+    {
+        let (phone, client, service) = setup(&store).await;
+        for round in 0..rounds {
+            let user = client.user(&service, &format!("jo{round}")).await;
+            client.initiate(&user, "sms").await;
+            let pin = phone.last_pin();
+            let answers = race(&client, &user, |_| wrong(&pin)).await;
+            assert_eq!(count(&answers, 200, "INVALID"), 5, "{name}, round {round}");
+            let throttled = count(&answers, 200, "THROTTLED");
+            assert_eq!(throttled, CALLERS - 5, "{name}, round {round}");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_right_pin_among_wrong_ones_is_accepted_once_or_comes_too_late() {
-    let (phone, client, service) = setup().await;
-    for round in 0..ROUNDS {
-        let user = client.user(&service, &format!("jo{round}")).await;
-        client.initiate(&user, "sms").await;
-        let pin = phone.last_pin();
-        let guess = |caller| match caller % 8 {
-            0 => pin.clone(),
-            _ => wrong(&pin),
-        };
-        let answers = race(&client, &user, guess).await;
-        let verified = count(&answers, 200, "VERIFIED");
-        let invalid = count(&answers, 200, "INVALID");
-        assert!(
-            verified <= 1 && invalid <= 5,
-            "round {round}: {verified} and {invalid}"
-        );
-        assert!(
-            verified == 1 || invalid == 5,
-            "round {round}: neither spent nor throttled"
-        );
+    for Backend {
+        name,
+        store,
+        rounds,
+        ..
+    } in stores::every().await
+    {
+        let (phone, client, service) = setup(&store).await;
+        for round in 0..rounds {
+            let user = client.user(&service, &format!("jo{round}")).await;
+            client.initiate(&user, "sms").await;
+            let pin = phone.last_pin();
+            let guess = |caller| match caller % 8 {
+                0 => pin.clone(),
+                _ => wrong(&pin),
+            };
+            let answers = race(&client, &user, guess).await;
+            let verified = count(&answers, 200, "VERIFIED");
+            let invalid = count(&answers, 200, "INVALID");
+            assert!(
+                verified <= 1 && invalid <= 5,
+                "{name}, round {round}: {verified} and {invalid}"
+            );
+            assert!(
+                verified == 1 || invalid == 5,
+                "{name}, round {round}: neither spent nor throttled"
+            );
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_code_of_an_authenticator_is_accepted_once() {
-    let (_, client, service) = setup().await;
-    for round in 0..ROUNDS {
-        let user = client.user(&service, &format!("jo{round}")).await;
-        let totp = format!("{user}/totp");
-        let secret = client.raw("POST", &totp, "").await.json()["secret"].clone();
-        let secret = TotpSecret::from_base32(secret.as_str().unwrap()).unwrap();
-        // Of the step before, so that the next one is still to be used.
-        let now = SystemClock.now();
-        let first = secret.code_at(now - Duration::from_secs(30));
-        let confirmed = client.send("PUT", &totp, json!({ "token": first })).await;
-        assert_eq!(confirmed.json()["confirmed"], true);
-        let code = secret.code_at(now);
-        client.initiate(&user, "totp").await;
-        let answers = race(&client, &user, |_| code.clone()).await;
-        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
-        let spent = count(&answers, 404, "authentication_not_found");
-        assert_eq!(spent, CALLERS - 1, "round {round}");
-        // Neither it nor the confirming one opens the next authentication.
-        client.initiate(&user, "totp").await;
-        for used in [&code, &first] {
-            let again = client.verify(&user, used).await.json();
-            assert_eq!(again["status"]["result"], "INVALID", "round {round}");
+    for Backend {
+        name,
+        store,
+        rounds,
+        ..
+    } in stores::every().await
+    {
+        let (_, client, service) = setup(&store).await;
+        for round in 0..rounds {
+            let user = client.user(&service, &format!("jo{round}")).await;
+            let totp = format!("{user}/totp");
+            let secret = client.raw("POST", &totp, "").await.json()["secret"].clone();
+            let secret = TotpSecret::from_base32(secret.as_str().unwrap()).unwrap();
+            // Of the step before, so that the next one is still to be used.
+            let now = SystemClock.now();
+            let first = secret.code_at(now - Duration::from_secs(30));
+            let confirmed = client.send("PUT", &totp, json!({ "token": first })).await;
+            assert_eq!(confirmed.json()["confirmed"], true);
+            let code = secret.code_at(now);
+            client.initiate(&user, "totp").await;
+            let answers = race(&client, &user, |_| code.clone()).await;
+            assert_eq!(count(&answers, 200, "VERIFIED"), 1, "{name}, round {round}");
+            let spent = count(&answers, 404, "authentication_not_found");
+            assert_eq!(spent, CALLERS - 1, "{name}, round {round}");
+            // Neither it nor the confirming one opens the next authentication.
+            client.initiate(&user, "totp").await;
+            for used in [&code, &first] {
+                let again = client.verify(&user, used).await.json();
+                assert_eq!(
+                    again["status"]["result"], "INVALID",
+                    "{name}, round {round}"
+                );
+            }
         }
     }
 }
@@ -174,19 +215,24 @@ async fn a_code_of_an_authenticator_is_accepted_once() {
 /// Many starts at once: one message, as within the resend delay.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_starts_sends() {
-    let store = Arc::new(MemoryStore::default());
-    let parts = parts(store, Arc::new(Phone::default()));
-    let client = Arc::new(Client::to(&serve(parts).await));
-    let service = client.service("shop").await;
-    for round in 0..30 {
-        let user = client.user(&service, &format!("jo{round}")).await;
-        let mut tasks = JoinSet::new();
-        for _ in 0..CALLERS {
-            let (client, user) = (Arc::clone(&client), user.clone());
-            tasks.spawn(async move { client.initiate(&user, "sms").await.status.as_u16() });
+    for Backend { name, store, .. } in stores::every().await {
+        let parts = parts(store, Arc::new(Phone::default()));
+        let client = Arc::new(Client::to(&serve(parts).await));
+        let service = client.service("shop").await;
+        for round in 0..30 {
+            let user = client.user(&service, &format!("jo{round}")).await;
+            let mut tasks = JoinSet::new();
+            for _ in 0..CALLERS {
+                let (client, user) = (Arc::clone(&client), user.clone());
+                tasks.spawn(async move { client.initiate(&user, "sms").await.status.as_u16() });
+            }
+            let mut statuses = tasks.join_all().await;
+            statuses.sort_unstable();
+            assert_eq!(
+                (statuses[0], statuses[1]),
+                (201, 409),
+                "{name}, round {round}"
+            );
         }
-        let mut statuses = tasks.join_all().await;
-        statuses.sort_unstable();
-        assert_eq!((statuses[0], statuses[1]), (201, 409), "round {round}");
     }
 }

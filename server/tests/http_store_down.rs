@@ -6,131 +6,41 @@
     reason = "a test"
 )]
 
+#[path = "common/choosing.rs"]
+mod choosing;
 mod common;
 
-use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use common::{Client, parts, serve};
-use jiff::Timestamp;
-use tokio::time::timeout;
-use uuid::Uuid;
-use verigator_server::{
-    delivery::console::Console,
-    engine::{
-        authentication::{Check, CheckRequest, Confirm, Enrol, StartRequest},
-        totp::TotpSecret,
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
     },
-    store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Service,
-        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
-    },
+    time::{Duration, Instant},
 };
 
-/// Fails, and when asked for its queue does not even do that.
-struct Down {
-    hangs: bool,
-}
+use choosing::Choosing;
+use common::{Client, parts, serve, wrong};
+use tokio::time::timeout;
+use verigator_server::{
+    delivery::console::Console,
+    store::{Store, StoreError, memory::MemoryStore},
+};
 
-type Never<T> = Result<T, StoreError>;
-
-fn down<T>() -> Never<T> {
+fn down<T>() -> Result<T, StoreError> {
     Err(StoreError::Unavailable(
         "connection to db-secret-host refused".into(),
     ))
 }
 
-#[async_trait]
-impl Store for Down {
-    async fn ready(&self) -> Never<()> {
-        down()
-    }
-    async fn create_account(&self, _: &Account) -> Never<()> {
-        down()
-    }
-    async fn account(&self, _: &str) -> Never<Option<Account>> {
-        down()
-    }
-    async fn accounts(&self) -> Never<Vec<Account>> {
-        down()
-    }
-    async fn set_password(&self, _: &str, _: &str) -> Never<Uuid> {
-        down()
-    }
-    async fn disable_account(&self, _: &str) -> Never<Uuid> {
-        down()
-    }
-    async fn create_service(&self, _: &NewService) -> Never<Service> {
-        down()
-    }
-    async fn service(&self, _: ServiceScope) -> Never<Service> {
-        down()
-    }
-    async fn delete_service(&self, _: ServiceScope) -> Never<()> {
-        down()
-    }
-    async fn create_user(&self, _: ServiceScope, _: &NewUser) -> Never<User> {
-        down()
-    }
-    async fn users(&self, _: ServiceScope) -> Never<Vec<User>> {
-        down()
-    }
-    async fn user(&self, _: UserScope) -> Never<User> {
-        down()
-    }
-    async fn delete_user(&self, _: UserScope) -> Never<()> {
-        down()
-    }
-    async fn start_authentication(&self, _: UserScope, _: &StartRequest<'_>) -> Never<Started> {
-        down()
-    }
-    async fn check(&self, _: UserScope, _: &CheckRequest<'_>) -> Never<Check> {
-        down()
-    }
-    async fn enrol_totp(&self, _: UserScope, _: &TotpSecret) -> Never<Enrol> {
-        down()
-    }
-    async fn confirm_totp(&self, _: UserScope, _: &str, _: Timestamp) -> Never<Confirm> {
-        down()
-    }
-    async fn remove_totp(&self, _: UserScope) -> Never<bool> {
-        down()
-    }
-    async fn unlock_user(&self, _: Uuid) -> Never<()> {
-        down()
-    }
-    async fn pick_up_messages(&self, _: Pickup) -> Never<PickedUp> {
-        down()
-    }
-    async fn settle_message(&self, _: Uuid, _: Uuid, _: Settled) -> Never<()> {
-        down()
-    }
-    async fn queue(&self, _: u32) -> Never<Queue> {
-        if self.hangs {
-            std::future::pending().await
-        } else {
-            down()
-        }
-    }
-    async fn claim_key(&self, _: &Claim) -> Never<Claimed> {
-        down()
-    }
-    async fn keep_answer(&self, _: &Claim, _: &StoredAnswer) -> Never<()> {
-        down()
-    }
-    async fn abandon_key(&self, _: &Claim) -> Never<()> {
-        down()
-    }
-}
-
 #[tokio::test]
 async fn it_is_503_and_the_process_is_alive_but_not_ready() {
-    let client =
-        Client::to(&serve(parts(Arc::new(Down { hangs: false }), Arc::new(Console))).await);
+    let store = Arc::new(Choosing::new(|_| down()));
+    let client = Client::to(&serve(parts(store, Arc::new(Console))).await);
     assert_eq!(client.get("/healthz").await.status, 200);
     for path in ["/readyz", "/v1/service/service/x"] {
         let answer = client.get(path).await;
         assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
+        assert_eq!(answer.headers["retry-after"], "1");
         assert!(
             !String::from_utf8(answer.bytes)
                 .unwrap()
@@ -141,8 +51,10 @@ async fn it_is_503_and_the_process_is_alive_but_not_ready() {
 
 #[tokio::test]
 async fn its_numbers_are_told_without_those_of_the_store() {
-    for hangs in [false, true] {
-        let client = Client::to(&serve(parts(Arc::new(Down { hangs }), Arc::new(Console))).await);
+    let fails = Choosing::new(|_| down());
+    let hangs = Choosing::new(|_| down()).hanging_on("queue");
+    for store in [fails, hangs] {
+        let client = Client::to(&serve(parts(Arc::new(store), Arc::new(Console))).await);
         client.get("/readyz").await;
         // Whoever scrapes does not wait for long.
         let scrape = timeout(Duration::from_secs(10), client.get("/metrics"));
@@ -153,4 +65,43 @@ async fn its_numbers_are_told_without_those_of_the_store() {
         assert!(text.contains(down), "{text}");
         assert!(!text.contains("outbox"), "{text}");
     }
+}
+
+/// A store that goes away in the middle of a request keeps its key; the next request with it need
+/// not wait until the claim is over by itself.
+#[tokio::test]
+async fn a_key_is_given_back_once_the_store_is_there_again() {
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let away = Arc::new(AtomicU32::new(0));
+    let store = {
+        let away = Arc::clone(&away);
+        Arc::new(Choosing::new(move |step| match step {
+            "check" | "abandon_key" if away.load(Ordering::Relaxed) > 0 => {
+                away.fetch_sub(1, Ordering::Relaxed);
+                down()
+            }
+            _ => Ok(Arc::clone(&memory)),
+        }))
+    };
+    let client = Client::to(&serve(parts(store, Arc::new(Console))).await);
+    let user = client.user(&client.service("shop").await, "jo").await;
+    assert_eq!(client.initiate(&user, "sms").await.status, 201);
+    let client = client.with_key("k");
+    let begun = Instant::now();
+    // The check, and giving the key back at once and a second later.
+    away.store(3, Ordering::Relaxed);
+    assert_eq!(client.verify(&user, &wrong("000000")).await.status, 503);
+    let answer = loop {
+        let answer = client.verify(&user, &wrong("000000")).await;
+        if answer.status != 409 {
+            break answer;
+        }
+        assert_eq!(answer.code(), "idempotency_in_progress");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(answer.status, 200);
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "only when the claim was over"
+    );
 }

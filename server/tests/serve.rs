@@ -161,14 +161,6 @@ fn what_it_cannot_use_ends_it_with_2_and_one_line() {
             "--store: a store is sqlite:FILE, postgres://… or memory:\n",
         ),
         (
-            vec!["--store", "postgres://jo:s3cret@db/x?sslmode=no"],
-            "--store: a database is postgres://",
-        ),
-        (
-            vec!["--store", "postgres://jo:s3cret@127.0.0.1:1/x"],
-            "cannot open postgres://127.0.0.1:1/x: no connection to PostgreSQL: ",
-        ),
-        (
             vec!["--store", "sqlite:no/such/folder"],
             "cannot use no/such/folder.lock: ",
         ),

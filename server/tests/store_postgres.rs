@@ -8,21 +8,22 @@
     reason = "a test"
 )]
 
+#[path = "common/choosing.rs"]
+mod choosing;
 mod conformance;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
-#[path = "common/turns.rs"]
-mod turns;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use choosing::Choosing;
 use conformance::{Shared, at, check, key, sent_pin, some_user, start, start_by, unlimited, user};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -30,7 +31,6 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_postgres::Client;
-use turns::InTurn;
 use uuid::Uuid;
 use verigator_server::{
     config::Rules,
@@ -63,8 +63,8 @@ async fn store(url: &str) -> Shared {
 
 /// Fails when it takes so long that something must hang.
 async fn in_time<T>(working: impl Future<Output = T>) -> T {
-    let done = tokio::time::timeout(Duration::from_secs(60), working).await;
-    done.expect("it hangs")
+    let done = tokio::time::timeout(Duration::from_mins(1), working).await;
+    done.unwrap_or_else(|_| panic!("it hangs"))
 }
 
 /// Waits until something is so, which it will be soon.
@@ -87,16 +87,25 @@ async fn waiting(client: &Client) -> i64 {
     number(client, sql).await
 }
 
+/// As many servers as stores: each step is another's turn.
+fn in_turn(stores: Vec<Shared>) -> Shared {
+    let next = AtomicUsize::new(0);
+    Arc::new(Choosing::new(move |_| {
+        let turn = next.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::clone(&stores[turn % stores.len()]))
+    }))
+}
+
 fn is_unavailable<T>(done: &Result<T, StoreError>) -> bool {
     matches!(done, Err(StoreError::Unavailable(_)))
 }
 
-/// Two servers, and each step is the other's turn: also in every race.
+/// Also in every race.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_servers_conform() {
     let url = postgres::database().await;
     let servers = vec![store(&url).await, store(&url).await];
-    conformance::all(Arc::new(InTurn::new(servers))).await;
+    conformance::all(in_turn(servers)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -107,7 +116,7 @@ async fn nothing_is_lost_while_servers_get_a_new_key_one_after_another() {
         Arc::new(open(&url, &[1, 2]).await.unwrap()),
         Arc::new(open(&url, &[2, 1]).await.unwrap()),
     ];
-    conformance::while_keys_are_replaced(Arc::new(InTurn::new(servers))).await;
+    conformance::while_keys_are_replaced(in_turn(servers)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

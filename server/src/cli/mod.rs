@@ -101,7 +101,8 @@ pub(crate) fn main() -> ExitCode {
     let filter = match std::env::var(LOG).map(|text| text.parse::<EnvFilter>()) {
         Ok(Ok(filter)) => filter,
         Ok(Err(error)) => return refuse(&format!("{LOG}: {error}")),
-        Err(_) => EnvFilter::new(level),
+        // What the verifier logs is in the error that it gives, too.
+        Err(_) => EnvFilter::new(format!("{level},rustls_platform_verifier=off")),
     };
     // A file or a pipe takes no colours; <https://no-color.org> is for who wants none at all.
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());

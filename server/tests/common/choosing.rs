@@ -1,9 +1,6 @@
-//! Several stores on one database, as several servers have them: each step is another's turn.
+//! A store that asks for each step which store is to take it, or how it fails.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,29 +16,42 @@ use verigator_server::{
     },
 };
 
-pub(crate) struct InTurn {
-    stores: Vec<Arc<dyn Store>>,
-    next: AtomicUsize,
+type Choose = dyn Fn(&'static str) -> Result<Arc<dyn Store>, StoreError> + Send + Sync;
+
+/// Gives each step, by its name, to whom the function says.
+pub(crate) struct Choosing {
+    choose: Box<Choose>,
+    hangs_on: Option<&'static str>,
 }
 
-impl InTurn {
-    pub(crate) fn new(stores: Vec<Arc<dyn Store>>) -> Self {
-        let next = AtomicUsize::new(0);
-        Self { stores, next }
+impl Choosing {
+    pub(crate) fn new(
+        choose: impl Fn(&'static str) -> Result<Arc<dyn Store>, StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            choose: Box::new(choose),
+            hangs_on: None,
+        }
     }
 
-    fn next(&self) -> &dyn Store {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &*self.stores[turn % self.stores.len()]
+    /// The same, but this step never ends.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
+    pub(crate) fn hanging_on(self, step: &'static str) -> Self {
+        let hangs_on = Some(step);
+        Self { hangs_on, ..self }
     }
 }
 
 macro_rules! pass_on {
     ($($name:ident($($argument:ident: $type:ty),*) -> $done:ty;)*) => {
         #[async_trait]
-        impl Store for InTurn {
+        impl Store for Choosing {
             $(async fn $name(&self, $($argument: $type),*) -> Result<$done, StoreError> {
-                self.next().$name($($argument),*).await
+                let step = stringify!($name);
+                if self.hangs_on == Some(step) {
+                    std::future::pending::<()>().await;
+                }
+                (self.choose)(step)?.$name($($argument),*).await
             })*
         }
     };
