@@ -1,5 +1,5 @@
-"""What the tests share: the peer, a sandbox, a server that never answers, names of their own, and
-an environment without options."""
+"""What the tests share: the peer, a sandbox, the server as a program, a server that never answers,
+names of their own, and an environment without options."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from peer import Peer, running_peer
+from served import STORES, Served, database, serving
 from verigator.testing import Sandbox
 
 
@@ -33,6 +34,29 @@ def sandbox() -> Iterator[Sandbox]:
     """A sandbox that many tests share: each uses names and numbers of its own, and no faults."""
     with Sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def served_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server as a program, with no option but where it listens: shared as `sandbox` is."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    with serving("sqlite:verigator.db", folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def served_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same, with all its data in PostgreSQL."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with database() as url, serving(url, folder) as served:
+        yield served
+
+
+@pytest.fixture(params=STORES)
+def served(request: pytest.FixtureRequest) -> Served:
+    """A server as a program, on each store in turn."""
+    served: Served = request.getfixturevalue(f"served_on_{request.param}")
+    return served
 
 
 @pytest.fixture
