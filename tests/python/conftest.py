@@ -1,5 +1,5 @@
-"""What the tests share: the peer, a sandbox, the server as a program, a server that never answers,
-names of their own, and an environment without options."""
+"""What the tests share: the peer, a sandbox, a server that never answers, and an environment
+without options; and the fixtures that other folders share, too."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from peer import Peer, running_peer
-from served import STORES, Served, database, serving
+from served_fixtures import name, number, served, served_on_postgres, served_on_sqlite
 from verigator.testing import Sandbox
+
+__all__ = ["name", "number", "served", "served_on_postgres", "served_on_sqlite"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,29 +38,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="session")
-def served_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server as a program, with no option but where it listens: shared as `sandbox` is."""
-    folder = tmp_path_factory.mktemp("sqlite")
-    with serving("sqlite:verigator.db", folder) as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def served_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The same, with all its data in PostgreSQL."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with database() as url, serving(url, folder) as served:
-        yield served
-
-
-@pytest.fixture(params=STORES)
-def served(request: pytest.FixtureRequest) -> Served:
-    """A server as a program, on each store in turn."""
-    served: Served = request.getfixturevalue(f"served_on_{request.param}")
-    return served
-
-
 @pytest.fixture
 def silent_url() -> Iterator[str]:
     """Where connections are taken and nothing is ever answered."""
@@ -67,18 +46,6 @@ def silent_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def name() -> str:
-    """A name that no other test uses, fit for a host."""
-    return f"test-{os.urandom(6).hex()}"
-
-
-@pytest.fixture
 def service_id(sandbox: Sandbox, name: str) -> str:
     """A service of the shared sandbox that no other test uses."""
     return sandbox.api().services.create(f"{name}.example.com", name).id
-
-
-@pytest.fixture
-def number() -> str:
-    """A phone number that no other test uses."""
-    return f"+3725{int.from_bytes(os.urandom(4), 'big') % 10**9:09}"
