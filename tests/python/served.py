@@ -18,7 +18,7 @@ from peer import ROOT
 PROGRAM = ROOT / "target" / "debug" / "verigator"
 
 #: The stores that a server keeps everything in; each has a fixture `served_on_…`.
-STORES = ("sqlite",)
+STORES = ("sqlite", "postgres")
 
 ACCOUNT = "shop"
 

@@ -125,4 +125,5 @@ async function startOnPostgres() {
 /** The stores that a server keeps everything in: what starts a server on each. */
 export const STORES = {
   sqlite: () => startServed('sqlite:verigator.db'),
+  postgres: startOnPostgres,
 };
