@@ -10,7 +10,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin verigator \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin verigator \
     && install --directory --owner=verigator --mode=700 /data
 COPY --from=build /source/target/release/verigator /usr/local/bin/
 

@@ -74,10 +74,9 @@ def environment(**options: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("VERIGATOR_")} | options
 
 
-@contextmanager
-def serving(store: str, folder: Path, *options: str) -> Iterator[Served]:
-    """Runs one; at the end it must drain and stop by itself."""
-    password = subprocess.run(
+def new_account(store: str, folder: Path) -> str:
+    """Makes the account, and gives its password."""
+    return subprocess.run(
         verigator("account", "create", ACCOUNT, "--store", store),
         cwd=folder,
         env=environment(),
@@ -86,8 +85,17 @@ def serving(store: str, folder: Path, *options: str) -> Iterator[Served]:
         check=True,
         timeout=PATIENCE,
     ).stdout.strip()
+
+
+@contextmanager
+def serving(
+    store: str, folder: Path, *options: str, password: str | None = None
+) -> Iterator[Served]:
+    """Runs one, with a new account if it is given none; at the end it must drain and stop by
+    itself."""
+    password = password or new_account(store, folder)
     command = verigator("serve", "--listen", "127.0.0.1:0", "--store", store, *options)
-    log = folder / "log"
+    log = folder / f"{os.urandom(4).hex()}.log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(
