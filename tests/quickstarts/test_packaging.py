@@ -1,5 +1,5 @@
-"""What is packaged: the unit, the image and two servers behind a proxy, as far as a machine has what
-runs them; and every option and variable that a page or a package names is one."""
+"""What is packaged: the unit, the image and two servers behind a proxy, as far as a machine has
+what runs them; and every option and variable that a page or a package names is one."""
 
 from __future__ import annotations
 
