@@ -20,6 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import installing
+
 USER = "verigator"
 
 #: Where packages keep them, newest first; only some put them on the path.
@@ -30,12 +32,12 @@ FOLDERS = (
     "/usr/local/opt/postgresql*/bin",
 )
 
-#: What installs the server, by the program that must be there.
-INSTALLERS = {
-    "apt-get": ["apt-get", "install", "--yes", "--no-install-recommends", "postgresql"],
-    "dnf": ["dnf", "install", "--assumeyes", "postgresql-server"],
-    "apk": ["apk", "add", "postgresql"],
-    "brew": ["brew", "install", "postgresql@17"],
+#: The package that holds the server.
+PACKAGES = {
+    "apt-get": "postgresql",
+    "dnf": "postgresql-server",
+    "apk": "postgresql",
+    "brew": "postgresql@17",
 }
 
 #: How long anything may take that is quick when it works.
@@ -43,7 +45,12 @@ PATIENCE = 60.0
 
 
 def main() -> int:
-    programs = find() or install()
+    programs = find()
+    if not programs:
+        installing.install(PACKAGES)
+        programs = find()
+    if not programs:
+        raise SystemExit("PostgreSQL was installed, and is not where it was looked for")
     with tempfile.TemporaryDirectory(
         prefix="verigator-postgres-", ignore_cleanup_errors=True
     ) as at:
@@ -84,20 +91,6 @@ def find() -> Path | None:
 
 def version(folder: Path) -> int:
     return int("".join(filter(str.isdigit, str(folder))) or 0)
-
-
-def install() -> Path:
-    """Installs the server by the system's package manager, as root or by a sudo that never asks."""
-    for program, command in INSTALLERS.items():
-        if not shutil.which(program):
-            continue
-        sudo = [] if os.geteuid() == 0 or program == "brew" else ["sudo", "--non-interactive"]
-        if program == "apt-get":
-            subprocess.run([*sudo, "apt-get", "update", "--quiet"], stdout=sys.stderr, check=True)
-        subprocess.run([*sudo, *command], stdout=sys.stderr, check=True)
-        if programs := find():
-            return programs
-    raise SystemExit("PostgreSQL is needed, and no known package manager has it")
 
 
 class Database:

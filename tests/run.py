@@ -66,10 +66,11 @@ def count(pattern: str, lines: list[str], suite: Suite) -> int:
 
 
 def main() -> int:
-    # Installs PostgreSQL when it is missing, before tests that run at once would each try to.
-    subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "postgres.py")], stdin=subprocess.DEVNULL, check=True
-    )
+    # They install what is missing, before tests that run at once would each try to.
+    for program in ("postgres.py", "installing.py"):
+        subprocess.run(
+            [sys.executable, str(ROOT / "tests" / program)], stdin=subprocess.DEVNULL, check=True
+        )
     results = [(suite.name, *run(suite)) for suite in SUITES]
     print()
     for name, passed, failed in results:

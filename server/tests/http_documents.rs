@@ -21,13 +21,14 @@ async fn the_contract_names_every_operation_where_it_is() {
     let answer = client.get("/openapi.json").await;
     assert_eq!(answer.headers["content-type"], "application/json");
     let document = answer.json();
-    let mut operations = BTreeSet::new();
+    let (mut operations, mut names) = (BTreeSet::new(), BTreeSet::new());
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, documented) in item.as_object().unwrap() {
             if method == "parameters" {
                 continue;
             }
             let name = documented["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name} is there twice");
             let method = method.to_uppercase();
             let answer = client.raw(&method, path, "").await;
             match Operation::of(&method.parse().unwrap(), path) {
@@ -52,6 +53,10 @@ async fn the_contract_names_every_operation_where_it_is() {
     let all = Operation::ALL.iter().map(|it| it.as_str().to_owned());
     assert_eq!(operations, all.collect());
     refers_to_what_is_there(&document, &document);
+    for (link, to) in document["components"]["links"].as_object().unwrap() {
+        let name = to["operationId"].as_str().unwrap();
+        assert!(names.contains(name), "{link} leads nowhere");
+    }
 }
 
 fn refers_to_what_is_there(value: &Value, document: &Value) {

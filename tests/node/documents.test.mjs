@@ -1,5 +1,6 @@
 // The examples of the published documents, name for name: the Java ones and the Python ones, against
-// the sandbox, a server that follows the documents to the letter, and one as the old clients expect.
+// the sandbox, the server as a program, a server that follows the documents to the letter, and one as
+// the old clients expect.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
@@ -7,8 +8,10 @@ import { Api, Service, User, Verification, Verigator } from 'verigator';
 import { Sandbox } from 'verigator/testing';
 
 import { startPeer } from './support/peer.mjs';
+import { STORES } from './support/served.mjs';
 
-const NUMBER = '+3725555555';
+// One for each login, by whether it is by SMS: a program's messages come a moment after its answer.
+const NUMBERS = { true: '+3725555555', false: '+3725555556' };
 
 let peer;
 let sandbox;
@@ -19,29 +22,40 @@ before(async () => {
 
 after(() => Promise.all([peer.stop(), sandbox.stop()]));
 
-for (const [name, place] of [
-  ['the sandbox', () => sandbox],
-  ['a server by the documents', () => peer.places.documents],
-  ['a server of the old clients', () => peer.places.old_clients],
+/** A server that keeps its messages where they can be asked for. */
+const inMemory = ({ url, username, password }) => ({
+  url,
+  username,
+  password,
+  pin: async (to) => {
+    const answer = await fetch(`${url}/sandbox/messages?to=${encodeURIComponent(to)}`);
+    return (await answer.json()).at(-1).pin;
+  },
+  stop: async () => {},
+});
+
+for (const [name, start] of [
+  ['the sandbox', async () => inMemory(sandbox)],
+  ['a server by the documents', async () => inMemory(peer.places.documents)],
+  ['a server of the old clients', async () => inMemory(peer.places.old_clients)],
+  ...Object.entries(STORES).map(([store, start]) => [`a server on ${store}`, start]),
 ]) {
   describe(name, () => {
+    let place;
     let API_USERNAME;
     let API_PASSWORD;
     let ENDPOINT;
     let VERIGATOR_SERVICE_ID;
 
     before(async () => {
-      ({ username: API_USERNAME, password: API_PASSWORD, url: ENDPOINT } = place());
+      place = await start();
+      ({ username: API_USERNAME, password: API_PASSWORD, url: ENDPOINT } = place);
       const verigator = new Verigator(API_USERNAME, API_PASSWORD, ENDPOINT);
       const service = await verigator.createService(`shop for ${name}`, 'shop.example.com');
       VERIGATOR_SERVICE_ID = service.id;
     });
 
-    async function sentPin(to) {
-      const answer = await fetch(`${ENDPOINT}/sandbox/messages?to=${encodeURIComponent(to)}`);
-      const messages = await answer.json();
-      return messages.at(-1).pin;
-    }
+    after(() => place.stop());
 
     for (const USE_SMS of [true, false]) {
       it(`the Java example with USE_SMS = ${USE_SMS}`, async () => {
@@ -52,7 +66,7 @@ for (const [name, place] of [
         const service = await Service.get(verigator, VERIGATOR_SERVICE_ID);
 
         // Now you can start syncing your service's users to Verigator
-        const user = await service.registerUser(`youremail${USE_SMS}@example.com`, NUMBER);
+        const user = await service.registerUser(`youremail${USE_SMS}@example.com`, NUMBERS[USE_SMS]);
 
         // You can use SMS or TOTP (verification via Verigator app)
         if (USE_SMS) {
@@ -64,7 +78,7 @@ for (const [name, place] of [
         const wrong = await user.verifyPin('nothing');
         assert.ok(wrong instanceof Verification);
         assert.equal(wrong.isVerified(), false);
-        const verificationResponse = await user.verifyPin(await sentPin(NUMBER));
+        const verificationResponse = await user.verifyPin(await place.pin(NUMBERS[USE_SMS]));
         assert.equal(verificationResponse.isVerified(), true);
 
         await user.delete();
@@ -90,7 +104,7 @@ for (const [name, place] of [
       assert.equal(auth_id, 'sms');
 
       // Verify token
-      const token = await sentPin('+37255555666');
+      const token = await place.pin('+37255555666');
       assert.equal(await api.auth.verify(service.id, user.id, `${token}0`), false);
       assert.equal(await api.auth.verify(service.id, user.id, token), true);
     });

@@ -1,5 +1,5 @@
-"""What the tests share: the peer, a sandbox, a server that never answers, names of their own, and
-an environment without options."""
+"""What the tests share: the peer, a sandbox, a server that never answers, and an environment
+without options; and the fixtures that other folders share, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from peer import Peer, running_peer
+from served_fixtures import name, number, served, served_on_postgres, served_on_sqlite
 from verigator.testing import Sandbox
+
+__all__ = ["name", "number", "served", "served_on_postgres", "served_on_sqlite"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,18 +46,6 @@ def silent_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def name() -> str:
-    """A name that no other test uses, fit for a host."""
-    return f"test-{os.urandom(6).hex()}"
-
-
-@pytest.fixture
 def service_id(sandbox: Sandbox, name: str) -> str:
     """A service of the shared sandbox that no other test uses."""
     return sandbox.api().services.create(f"{name}.example.com", name).id
-
-
-@pytest.fixture
-def number() -> str:
-    """A phone number that no other test uses."""
-    return f"+3725{int.from_bytes(os.urandom(4), 'big') % 10**9:09}"

@@ -216,10 +216,11 @@ def wrong(pin: str) -> str:
     return ("1" if pin.startswith("0") else "0") + pin[1:]
 
 
-def totp_code(secret: str) -> str:
-    """What an authenticator shows now: RFC 6238, 6 digits every 30 seconds."""
+def totp_code(secret: str, later: int = 0) -> str:
+    """What an authenticator shows now, or so many steps of 30 seconds later: RFC 6238, 6 digits."""
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
+    step = int(time.time()) // 30 + later
+    digest = hmac.digest(key, struct.pack(">Q", step), hashlib.sha1)
     place = digest[-1] & 15
     code = int.from_bytes(digest[place : place + 4], "big") & 0x7FFFFFFF
     return f"{code % 10**6:06}"

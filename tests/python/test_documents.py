@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from peer import Peer
+from served import STORES
 from verigator import Api, Service, User, Verification, Verigator
 from verigator.testing import Sandbox
 
@@ -158,7 +159,7 @@ class Place:
         return names
 
 
-@pytest.fixture(params=["sandbox", "documents", "old_clients"])
+@pytest.fixture(params=["sandbox", "documents", "old_clients", *STORES])
 def place(
     request: pytest.FixtureRequest,
     peer: Peer,
@@ -166,7 +167,13 @@ def place(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Place:
-    server: Any = sandbox if request.param == "sandbox" else getattr(peer, request.param)
+    server: Any
+    if request.param == "sandbox":
+        server = sandbox
+    elif request.param in STORES:
+        server = request.getfixturevalue(f"served_on_{request.param}")
+    else:
+        server = getattr(peer, request.param)
     monkeypatch.setenv("VERIGATOR_ENDPOINT", server.url)
     pin = sandbox.last_pin if request.param == "sandbox" else server.pin
     return Place(server, pin, name)

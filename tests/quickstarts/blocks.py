@@ -1,0 +1,63 @@
+"""The blocks of code in what people read: the README and the pages of docs/."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+_NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+_HEADING = re.compile(r"#+ (.+)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, by where it is."""
+
+    page: Path
+    heading: str
+    #: Of its first line, from 1.
+    line: int
+    language: str
+    text: str
+    #: Why nothing runs it, from a comment on the line before.
+    not_run: str | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return (self.page.name, self.heading, self.language)
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """All blocks of a page, in their order."""
+    found: list[Block] = []
+    heading, before = "", ""
+    lines = iter(enumerate(page.read_text(encoding="utf-8").splitlines(), 1))
+    for number, line in lines:
+        if match := _HEADING.fullmatch(line):
+            heading = match[1]
+        elif line.startswith("```"):
+            text = []
+            for _, inside in lines:
+                if inside == "```":
+                    break
+                text.append(f"{inside}\n")
+            not_run = _NOT_RUN.fullmatch(before)
+            reason = not_run[1] if not_run else None
+            found.append(Block(page, heading, number + 1, line[3:], "".join(text), reason))
+        before = line
+    return found
+
+
+def to_run(page: Path, language: str) -> list[Block]:
+    """The blocks of a page in a language, but those that say that they are not run."""
+    return [it for it in blocks(page) if it.language == language and it.not_run is None]
+
+
+ALL = [block for page in PAGES for block in blocks(page)]

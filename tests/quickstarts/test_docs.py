@@ -1,0 +1,293 @@
+"""What the README and the pages of docs/ show is run, or checked by the program it is for. What
+can't be says so on the page, and is listed here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import shell
+from blocks import ALL, PAGES, ROOT, Block, to_run
+from proxies import HOST, caddy, certificate, direct, nginx
+from served import PATIENCE, PROGRAM, Served, environment, serving
+from verigator import Api, Service, User
+
+pytest_plugins = ["served_fixtures"]
+
+#: What is on the pages and not run here, with the reason beside it there.
+NOT_RUN = {
+    ("README.md", "Verigator", "sh"),
+    ("migrate-from-java.md", "Keep the old client", "java"),
+    ("server.md", "As a service", "sh"),
+    ("server.md", "In a container", "sh"),
+    ("server.md", "PostgreSQL", "sh"),
+    ("server.md", "Several servers", "sh"),
+}
+#: Run by test_readme.py, and as a documentation test of the crate `verigator-tests`.
+QUICKSTARTS = {
+    ("README.md", "Python", "python"),
+    ("README.md", "Node", "js"),
+    ("README.md", "Rust", "rust"),
+    ("README.md", "The server", "sh"),
+}
+
+
+def test_each_block_is_run_or_says_why_not() -> None:
+    assert {block.place for block in ALL if block.not_run is not None} == NOT_RUN
+    run = {block.place for block in ALL if block.not_run is None} - QUICKSTARTS
+    programs = {place for place in run if place[2] in {"python", "js"}}
+    assert programs == PROGRAMS.keys()
+    assert {language for _, _, language in run - programs} == {
+        *("sh", "toml", "nginx", "caddyfile", "yaml"),
+    }
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        if path.startswith("http"):
+            continue
+        to = (page.parent / path) if path else page
+        assert to.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", to.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", it).lower().replace(" ", "-") for it in headings}
+            assert anchor in anchors, f"{path}#{anchor}"
+
+
+# The commands.
+
+
+def test_the_operators_commands(tmp_path: Path) -> None:
+    certificate(tmp_path, "server.pem", "server.key")
+    said = shell.run(to_run(ROOT / "docs" / "server.md", "sh"), tmp_path)
+    assert '"name":"Example"' in said
+    assert "shop 20" in said
+    # The last replacement of the key left one.
+    assert len((tmp_path / "verigator.key").read_text().split()) == 1
+    assert (tmp_path / "backup.db").exists()
+
+
+# What configures programs.
+
+
+@pytest.mark.parametrize("block", [it for it in ALL if it.language == "toml"], ids=str)
+def test_configuration(block: Block, tmp_path: Path) -> None:
+    text = block.text
+    for folder in ("/var/lib/verigator", "/etc/verigator"):
+        text = text.replace(folder, str(tmp_path))
+    text = text.replace("127.0.0.1:8080", "127.0.0.1:0")
+    file = tmp_path / "verigator.toml"
+    file.write_text(text, encoding="utf-8")
+    subprocess.run(
+        [PROGRAM, "account", "create", "shop", "--config", file],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    with subprocess.Popen(
+        [PROGRAM, "serve", "--config", file],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith("Verigator on ")
+        program.terminate()
+        assert program.wait(PATIENCE) == 0
+    assert (tmp_path / "verigator.db").exists()
+
+
+def test_alerts(served: Served) -> None:
+    """They ask for what the server has."""
+    (block,) = [it for it in ALL if it.language == "yaml"]
+    (group,) = yaml.safe_load(block.text)["groups"]
+    with Api(served.username, served.password, served.url) as api:
+        service = api.services.create("alerts.example.com", "Alerts")
+        user = api.users.create(service.id, "+37250000001", "someone")
+        api.auth.initiate(service.id, user.id, "sms")
+        api.auth.verify(service.id, user.id, served.pin("+37250000001"))
+    with direct().open(f"{served.url}/metrics", timeout=PATIENCE) as answer:
+        metrics = answer.read().decode()
+    there = set(re.findall(r"^(verigator_\w+)", metrics, re.MULTILINE))
+    asked = {name for rule in group["rules"] for name in re.findall(r"verigator_\w+", rule["expr"])}
+    assert asked
+    assert asked <= there
+    page = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+    table = page.split("## Watch")[1].split("```")[0]
+    bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in there}
+    assert set(re.findall(r"`(verigator_\w+)", table)) == bare
+
+
+# Proxies.
+
+
+@pytest.mark.parametrize(
+    ("language", "start"), [("nginx", nginx), ("caddyfile", caddy)], ids=["nginx", "caddy"]
+)
+def test_behind_a_proxy(language: str, start: Callable[..., Any], tmp_path: Path) -> None:
+    """A login through it; and nothing of the server but the API is there."""
+    (block,) = [it for it in ALL if it.language == language]
+    with serving("sqlite:verigator.db", tmp_path) as served:
+        text = block.text.replace("127.0.0.1:8080", served.url.removeprefix("http://"))
+        with start(text, tmp_path) as front:
+            for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+                assert front.status(path) == 404
+            with front.api(served) as api:
+                service = api.services.create("example.com", "Example")
+                user = service.register_user("someone", "+37255555555")
+                for _ in range(20):
+                    assert service.get_users() == [user]
+                user.authenticate_using_sms()
+                assert user.verify_pin(served.pin("+37255555555"))
+
+
+# Programs.
+
+NUMBER = "+37255555555"
+
+
+def fill(text: str, served: Served, **gaps: str) -> str:
+    """A program with the server and its account in place of the example's."""
+    text = re.sub(
+        r"""(["'])password\1""", lambda found: found[1] + served.password + found[1], text
+    )
+    for gap, filling in {f"https://{HOST}": served.url, **gaps}.items():
+        assert gap in text, gap
+        text = text.replace(gap, filling)
+    return text
+
+
+def execute(text: str, **names: Any) -> dict[str, Any]:
+    exec(compile(text, "example", "exec"), names)
+    return names
+
+
+def of_old_python(block: Block, served: Served, number: str, **_rest: Any) -> None:
+    name = f"example-{number[1:]}"
+    gaps = {NUMBER: number, '"example.com", "Example"': f'"{name}.example.com", "{name}"'}
+    said = io.StringIO()
+    names = execute(
+        fill(block.text, served, **gaps),
+        input=lambda _: served.pin(number),
+        print=lambda *words: print(*words, file=said),
+    )
+    assert isinstance(names["api"], Api)
+    assert said.getvalue() == "verified: True\n"
+
+
+def with_errors(block: Block, served: Served, number: str, service: Service, **_rest: Any) -> None:
+    names = execute(block.text)
+    with Api(served.username, served.password, served.url, max_retries=0) as api:
+        user = service.register_user("someone", number)
+        login = (api, service.id, user.id)
+        assert names["check"](*login, "123456") == "Please ask for a PIN first."
+        assert names["send"](*login) == "We have sent you a PIN."
+        assert names["send"](*login).startswith("Please wait ")
+        pin = served.pin(number)
+        wrong = pin[:-1] + str((int(pin[-1]) + 1) % 10)
+        assert names["check"](*login, wrong) == "Wrong PIN."
+        assert names["check"](*login, pin) is None
+        another = number.replace("+3725", "+3726")
+        login = (api, service.id, service.register_user("another", another).id)
+        assert names["send"](*login) == "We have sent you a PIN."
+        pin = served.pin(another)
+        for _ in range(5):
+            names["check"](*login, "no")
+        assert names["check"](*login, pin) == "Please ask for a new PIN."
+        assert names["send"](api, service.id, "nobody") == "No PIN could be sent (user_not_found)."
+
+
+def moving(block: Block, served: Served, number: str, service: Service, tmp_path: Path) -> None:
+    (tmp_path / "move.py").write_text(block.text, encoding="utf-8")
+    there = service.register_user("there", number)
+    (tmp_path / "users.csv").write_text(f"there,{number}\nnew,{number}\nbad,17\n")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "move.py", service.id],
+            cwd=tmp_path,
+            env=environment(
+                VERIGATOR_ENDPOINT=served.url,
+                VERIGATOR_USERNAME=served.username,
+                VERIGATOR_PASSWORD=served.password,
+            ),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert done.stderr.startswith("bad stays behind: ")
+        ids = {user.username: user.id for user in service.get_users()}
+        with (tmp_path / "moved.csv").open(newline="") as moved:
+            assert list(csv.reader(moved)) == [["there", there.id], ["new", ids["new"]]]
+
+
+def of_java_in_python(
+    block: Block, served: Served, number: str, service: Service, **_rest: Any
+) -> None:
+    said = io.StringIO()
+    names = execute(
+        fill(block.text, served, **{NUMBER: number, "service-id": service.id}),
+        input=lambda _: served.pin(number),
+        print=lambda *words: print(*words, file=said),
+    )
+    assert isinstance(names["user"], User)
+    assert said.getvalue() == "Verification successful!\n"
+
+
+def of_java_in_node(
+    block: Block, served: Served, number: str, service: Service, **_rest: Any
+) -> None:
+    asking = """
+        import { once } from 'node:events';
+        import { createInterface } from 'node:readline';
+        const askForPin = async () => {
+          console.log('PIN?');
+          const lines = createInterface(process.stdin);
+          const [pin] = await once(lines, 'line');
+          lines.close();
+          return pin;
+        };
+    """
+    text = fill(block.text, served, **{NUMBER: number, "service-id": service.id})
+    with subprocess.Popen(
+        ["node", "--input-type=module", "--eval", asking + text],
+        # Where `verigator` is this package.
+        cwd=ROOT / "tests" / "node",
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "PIN?\n"
+        said, _ = program.communicate(f"{served.pin(number)}\n", timeout=PATIENCE)
+        assert (program.returncode, said) == (0, "Verification successful!\n")
+
+
+PROGRAMS: dict[tuple[str, str, str], Callable[..., None]] = {
+    ("migrate-from-python.md", "What to change", "python"): of_old_python,
+    ("migrate-from-python.md", "What is different", "python"): with_errors,
+    ("migrate-from-python.md", "Move the users", "python"): moving,
+    ("migrate-from-java.md", "Or change the language", "python"): of_java_in_python,
+    ("migrate-from-java.md", "Or change the language", "js"): of_java_in_node,
+}
+
+
+@pytest.mark.parametrize("block", [it for it in ALL if it.place in PROGRAMS], ids=str)
+def test_program(block: Block, served: Served, name: str, number: str, tmp_path: Path) -> None:
+    with Api(served.username, served.password, served.url) as api:
+        service = api.services.create(f"{name}.example.com", name)
+        PROGRAMS[block.place](
+            block, served=served, number=number, service=service, tmp_path=tmp_path
+        )
