@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn what_is_shown_has_neither_user_nor_password() {
         for (text, shown) in [
-            ("postgres://jo:s3cret@db/shop", "postgres://db/shop"),
+            ("postgres://jo:s3cret@db/shop", "postgres://db:5432/shop"),
             (
                 "postgresql://jo:s3cret@db:1/shop?sslmode=require",
                 "postgres://db:1/shop",
@@ -110,7 +110,12 @@ mod tests {
             ),
             (
                 "postgres://jo:s3cret@%2Frun%2Fpg/shop",
-                "postgres:///run/pg/shop",
+                "postgres:///run/pg:5432/shop",
+            ),
+            // The password ends at the last @.
+            (
+                "postgres://jo:pass?/s3cret@db/shop",
+                "postgres://db:5432/shop",
             ),
             (
                 "postgres:///?hostaddr=127.0.0.1&password=s3cret",
@@ -131,8 +136,6 @@ mod tests {
             "host=db password=s3cret",
             "postgres://",
             "postgres:///shop?password=s3cret",
-            "postgres://jo:s3cret/@db/shop",
-            "postgres://jo:pass?s3cret@db/shop",
             "postgres://jo@db/shop?s3cret=s3cret",
             "postgres://jo:s3cret@db/shop?sslmode=verify-s3cret",
             "mysql://jo:s3cret@db/shop",
