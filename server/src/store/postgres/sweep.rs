@@ -16,6 +16,9 @@ use crate::store::{StoreError, sealed::micros};
 
 /// In microseconds: how long to leave it be.
 const PERIOD: u64 = 1_000_000;
+/// In microseconds: how much longer a row stays than it must. What is over by the clock of one
+/// server may not be by that of another.
+const GRACE: i64 = 2 * 60 * 60 * 1_000_000;
 /// The rows that one statement takes.
 const BATCH: i64 = 1000;
 
@@ -60,11 +63,12 @@ impl Sweeper {
 }
 
 async fn sweep(pool: &Pool, now: i64) -> Result<(), StoreError> {
+    let over = now.saturating_sub(GRACE);
     for sql in SWEEPS {
         let mut is_full = true;
         while is_full {
             is_full = run(pool, |db| async move {
-                let [gone] = db.ask([call(sql, &[&now, &BATCH])]).await?;
+                let [gone] = db.ask([call(sql, &[&over, &BATCH])]).await?;
                 Ok(i64::try_from(gone.len()).is_ok_and(|gone| gone >= BATCH))
             })
             .await?;
