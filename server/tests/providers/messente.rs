@@ -245,34 +245,41 @@ async fn comes_of(act: Act, kind: &str, what: &str) {
     let clock = Arc::new(MovableClock::default());
     let peer = Peer::start(std::slice::from_ref(&act)).await;
     let messente = || messente_at(&peer.url(), &clock);
-    let error = messente().deliver(&message(&clock)).await.err();
-    let said = error.as_ref().map(ToString::to_string).unwrap_or_default();
-    assert_eq!(said, format!("{kind}{what}"), "{act:?}");
-
     let next = Peer::start(&[Act::answer(204, "")]).await;
     let both = [messente(), webhook_at(&next.url(), &clock)];
     let (server, alone) = tokio::join!(
         Server::start(&clock, &both),
         Server::start(&clock, &both[..1])
     );
-    tokio::join!(server.initiate(), alone.initiate());
+    // Some wait for their time to be up; together.
+    let (provider, message) = (messente(), message(&clock));
+    let (given, (), ()) = tokio::join!(
+        provider.deliver(&message),
+        server.initiate(),
+        alone.initiate()
+    );
+    let said = given.err().map(|it| it.to_string()).unwrap_or_default();
+    assert_eq!(said, format!("{kind}{what}"), "{act:?}");
     let (outcome, goes_on, stays) = match kind {
         REFUSED => ("failed", true, false),
         NOT_TAKEN => ("failed", true, true),
         PERHAPS => ("unknown", false, false),
         _ => ("sent", false, false),
     };
-    let left = if stays { vec![1] } else { Vec::new() };
-    assert_eq!(alone.left().await, left, "{act:?}");
+    // On a busy machine it may have been tried again by now.
+    let (left, asked) = (
+        alone.left().await,
+        alone.delivered("messente", outcome).await,
+    );
+    let tries = if stays { left[0].into() } else { 1 };
+    assert_eq!((left.len(), asked), (usize::from(stays), tries), "{act:?}");
     assert_eq!(server.left().await.len(), 0, "{act:?}");
     assert_eq!(next.heard().len(), usize::from(goes_on), "{act:?}");
-    for server in [&server, &alone] {
-        assert_eq!(server.delivered("messente", outcome).await, 1, "{act:?}");
-    }
+    assert_eq!(server.delivered("messente", outcome).await, 1, "{act:?}");
     let passed_on = server.delivered("webhook", "sent").await;
     assert_eq!(passed_on, u64::from(goes_on), "{act:?}");
     if !matches!(act, Act::ResetUnread) {
-        assert_eq!(peer.heard().len(), 3, "{act:?}: each was asked once");
+        assert_eq!(peer.heard().len() as u64, 2 + asked, "{act:?}");
     }
 }
 
@@ -312,7 +319,7 @@ async fn nobody_there_is_a_failure() {
     let address = full.local_addr().unwrap();
     let mut waiting = Vec::new();
     while let Ok(stream) =
-        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+        tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await
     {
         waiting.push(stream.unwrap());
     }
