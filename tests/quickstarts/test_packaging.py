@@ -22,7 +22,10 @@ FILES = [ROOT / "Dockerfile", *(path for path in PACKAGING.glob("**/*") if path.
 #: Variables that the program reads and no option names, and one of the proxy's own.
 OTHERS = {"VERIGATOR_CONFIG", "VERIGATOR_KEY", "VERIGATOR_LOG", "VERIGATOR_HOST"}
 #: What the clients read.
-CLIENTS = {"VERIGATOR_ENDPOINT", "VERIGATOR_USERNAME", "VERIGATOR_PASSWORD"}
+CLIENTS = {
+    "VERIGATOR_" + name
+    for name in ("CA_BUNDLE", "ENDPOINT", "MAX_RETRIES", "PASSWORD", "TIMEOUT", "USERNAME")
+}
 
 
 def test_the_unit() -> None:

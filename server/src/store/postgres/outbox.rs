@@ -82,7 +82,7 @@ pub(super) async fn queue(db: &Session, at_most: u32) -> Result<Queue, Failure> 
     let [count, first] = db
         .ask([
             call(
-                "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS some",
+                "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS waiting",
                 &[&at_most],
             ),
             call(FIRST_DUE, &[]),
