@@ -21,6 +21,7 @@ MANAGERS = {
 PROGRAMS: Mapping[str, Mapping[str, str]] = {
     "caddy": {},
     "curl": {},
+    "jq": {},
     "nginx": {},
     "openssl": {},
     "sqlite3": {"dnf": "sqlite", "apk": "sqlite", "brew": "sqlite"},

@@ -8,13 +8,35 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from peer import get_json
-from served import Served, environment
+from served import STORES, Served, database, environment, serving
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schema_hooks.py")
+
+
+#: Messente is asked for nothing, since the console takes every message, and may report.
+MESSENTE_PASSWORD = "a password"
+OPTIONS = (
+    *("--deliver", "console", "--deliver", "messente"),
+    *("--messente-username", "someone", "--messente-password", MESSENTE_PASSWORD),
+)
+
+
+@pytest.fixture(params=STORES)
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    """A server of its own, on each store in turn."""
+    with ExitStack() as stack:
+        store = "sqlite:verigator.db"
+        if request.param == "postgres":
+            store = stack.enter_context(database())
+        yield stack.enter_context(serving(store, tmp_path, *OPTIONS))
 
 
 def test_the_server_keeps_its_word(served: Served, tmp_path: Path) -> None:
@@ -30,6 +52,7 @@ def test_the_server_keeps_its_word(served: Served, tmp_path: Path) -> None:
         env=environment(
             # What is drawn depends on the order of sets, too.
             PYTHONHASHSEED="0",
+            MESSENTE_PASSWORD=MESSENTE_PASSWORD,
             SCHEMATHESIS_HOOKS=str(HOOKS),
             X_SERVICE_AUTH=f"{served.username}:{served.password}",
         ),

@@ -56,9 +56,9 @@ cargo() { [ "$*" = 'install --path server' ]; }
 """
 
 
-def run(blocks: Sequence[Block], folder: Path) -> str:
-    """What the commands printed; they must all succeed."""
-    script = PRELUDE
+def run(blocks: Sequence[Block], folder: Path, before: str = "") -> str:
+    """What the commands printed; they must all succeed. Others may come `before`."""
+    script = PRELUDE + before
     for block in blocks:
         script += f"echo '# {block}' >&2\n{block.text}"
     ports = {port: free_port() for port in (8080, 8443)}

@@ -4,12 +4,18 @@ can't be says so on the page, and is listed here."""
 from __future__ import annotations
 
 import csv
+import hashlib
+import hmac
 import io
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -18,6 +24,7 @@ import yaml
 import shell
 from blocks import ALL, PAGES, ROOT, Block, to_run
 from proxies import HOST, caddy, certificate, direct, nginx
+from scripted import Answer, Request, answer, scripted
 from served import PATIENCE, PROGRAM, Served, environment, serving
 from verigator import Api, Service, User
 
@@ -46,9 +53,9 @@ def test_each_block_is_run_or_says_why_not() -> None:
     run = {block.place for block in ALL if block.not_run is None} - QUICKSTARTS
     programs = {place for place in run if place[2] in {"python", "js"}}
     assert programs == PROGRAMS.keys()
-    assert {language for _, _, language in run - programs} == {
-        *("sh", "toml", "nginx", "caddyfile", "yaml"),
-    }
+    # Text is what a program prints.
+    others = {"sh", "toml", "nginx", "caddyfile", "yaml", "http", "text"}
+    assert {language for _, _, language in run - programs} == others
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=str)
@@ -77,6 +84,37 @@ def test_the_operators_commands(tmp_path: Path) -> None:
     assert (tmp_path / "backup.db").exists()
 
 
+def test_the_readmes_commands(tmp_path: Path) -> None:
+    first, second, _ = to_run(ROOT / "README.md", "sh")
+    assert "Example" in shell.run([first, second], tmp_path)
+
+
+#: What a person types, when asked.
+TYPING = r"""
+PASSWORD=$(verigator account create shop)
+verigator serve
+read() {
+  case "$*" in
+    '-rs VERIGATOR_PASSWORD') VERIGATOR_PASSWORD=$PASSWORD ;;
+    '-rp PIN:  pin')
+      until grep -q ' is your ' server.out; do sleep 0.05; done
+      pin=$(sed -n 's/.*: \([0-9]*\) is your .*/\1/p' server.out) ;;
+    *) echo "read $*?" >&2; return 1 ;;
+  esac
+}
+"""
+
+
+def test_the_clients_commands(tmp_path: Path) -> None:
+    blocks = to_run(ROOT / "docs" / "command-line.md", "sh")
+    local = [
+        replace(it, text=it.text.replace(f"https://{HOST}", "http://127.0.0.1:8080"))
+        for it in blocks
+    ]
+    assert local != blocks
+    assert shell.run(local, tmp_path, before=TYPING).endswith("welcome\n")
+
+
 # What configures programs.
 
 
@@ -86,6 +124,8 @@ def test_configuration(block: Block, tmp_path: Path) -> None:
     for folder in ("/var/lib/verigator", "/etc/verigator"):
         text = text.replace(folder, str(tmp_path))
     text = text.replace("127.0.0.1:8080", "127.0.0.1:0")
+    if "listen" not in text:
+        text += 'listen = "127.0.0.1:0"\n'
     file = tmp_path / "verigator.toml"
     file.write_text(text, encoding="utf-8")
     subprocess.run(
@@ -125,8 +165,8 @@ def test_alerts(served: Served) -> None:
     assert asked <= there
     page = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
     table = page.split("## Watch")[1].split("```")[0]
-    bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in there}
-    assert set(re.findall(r"`(verigator_\w+)", table)) == bare
+    kinds = set(re.findall(r"^# TYPE (verigator_\w+)", metrics, re.MULTILINE))
+    assert set(re.findall(r"`(verigator_\w+)", table)) == kinds
 
 
 # Proxies.
@@ -275,12 +315,90 @@ def of_java_in_node(
         assert (program.returncode, said) == (0, "Verification successful!\n")
 
 
+SECRET = "a secret"
+
+
+@contextmanager
+def webhook(tmp_path: Path) -> Iterator[Request]:
+    """A request that a server has sent to its webhook."""
+    came = Queue[Request]()
+
+    def take(request: Request) -> Answer:
+        came.put(request)
+        return answer(200)
+
+    with scripted(take) as receiver:
+        options = ("--deliver", f"webhook={receiver.url}/verigator", "--webhook-secret", SECRET)
+        with serving("sqlite:verigator.db", tmp_path, *options) as served:
+            with Api(served.username, served.password, served.url) as api:
+                service = api.services.create("example.com", "Example")
+                service.register_user("someone", NUMBER).authenticate_using_sms()
+            yield came.get(timeout=PATIENCE)
+
+
+def test_a_webhooks_request(tmp_path: Path) -> None:
+    """It is like the one that is shown."""
+    (block,) = [it for it in ALL if it.language == "http"]
+    head, body = block.text.split("\n\n")
+    first, *lines = head.split("\n")
+    with webhook(tmp_path) as request:
+        assert first == f"{request.method} {request.target} HTTP/1.1"
+        shown = dict(line.split(": ", 1) for line in lines)
+        assert shown["Content-Type"] == request.headers["content-type"]
+        signed = r"t=\d{10},v1=[0-9a-f]+"
+        assert re.match(signed, shown["Verigator-Signature"])
+        assert re.fullmatch(signed, request.headers["verigator-signature"])
+        shown_body, sent = json.loads(body), json.loads(request.body)
+        assert shown_body.keys() == sent.keys()
+        assert shown_body["to"] == sent["to"]
+        assert shown_body["text"][6:] == sent["text"][6:]
+
+
+def signed_long_ago(body: bytes) -> str:
+    """The header of a request that somebody has kept."""
+    digest = hmac.new(SECRET.encode(), b"1767225600." + body, hashlib.sha256).hexdigest()
+    return f"t=1767225600,v1={digest}"
+
+
+def of_a_webhook_in_python(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    is_genuine = execute(block.text)["is_genuine"]
+    with webhook(tmp_path) as request:
+        header = request.headers["verigator-signature"]
+        assert is_genuine(SECRET, header, request.body) is True
+        assert is_genuine("another", header, request.body) is False
+        assert is_genuine(SECRET, header, request.body + b" ") is False
+        assert is_genuine(SECRET, signed_long_ago(request.body), request.body) is False
+
+
+def of_a_webhook_in_node(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    (tmp_path / "receiver.mjs").write_text(block.text, encoding="utf-8")
+    asking = """
+        import { isGenuine } from './receiver.mjs';
+        const [secret, header, old, text] = process.argv.slice(2);
+        const body = Buffer.from(text);
+        console.log(
+          isGenuine(secret, header, body),
+          isGenuine('another', header, body),
+          isGenuine(secret, header, Buffer.from(`${text} `)),
+          isGenuine(secret, old, body),
+        );
+    """
+    (tmp_path / "asking.mjs").write_text(asking, encoding="utf-8")
+    with webhook(tmp_path) as request:
+        headers = (request.headers["verigator-signature"], signed_long_ago(request.body))
+        given = (SECRET, *headers, request.body.decode())
+        said = subprocess.check_output(["node", "asking.mjs", *given], cwd=tmp_path, text=True)
+        assert said == "true false false false\n"
+
+
 PROGRAMS: dict[tuple[str, str, str], Callable[..., None]] = {
     ("migrate-from-python.md", "What to change", "python"): of_old_python,
     ("migrate-from-python.md", "What is different", "python"): with_errors,
     ("migrate-from-python.md", "Move the users", "python"): moving,
     ("migrate-from-java.md", "Or change the language", "python"): of_java_in_python,
     ("migrate-from-java.md", "Or change the language", "js"): of_java_in_node,
+    ("server.md", "Webhook", "python"): of_a_webhook_in_python,
+    ("server.md", "Webhook", "js"): of_a_webhook_in_node,
 }
 
 

@@ -22,7 +22,10 @@ FILES = [ROOT / "Dockerfile", *(path for path in PACKAGING.glob("**/*") if path.
 #: Variables that the program reads and no option names, and one of the proxy's own.
 OTHERS = {"VERIGATOR_CONFIG", "VERIGATOR_KEY", "VERIGATOR_LOG", "VERIGATOR_HOST"}
 #: What the clients read.
-CLIENTS = {"VERIGATOR_ENDPOINT", "VERIGATOR_USERNAME", "VERIGATOR_PASSWORD"}
+CLIENTS = {
+    "VERIGATOR_" + name
+    for name in ("CA_BUNDLE", "ENDPOINT", "MAX_RETRIES", "PASSWORD", "TIMEOUT", "USERNAME")
+}
 
 
 def test_the_unit() -> None:
@@ -42,9 +45,10 @@ def test_the_units_configuration(tmp_path: Path) -> None:
     text = text.replace("/var/lib/verigator", str(tmp_path)).replace(":8080", ":0")
     (tmp_path / "verigator.toml").write_text(text, encoding="utf-8")
     given = ("--config", str(tmp_path / "verigator.toml"))
-    subprocess.run(verigator("account", "create", "shop", *given), env=environment(), check=True)
+    create, serve = verigator("account", "create", "shop", *given), verigator("serve", *given)
+    subprocess.run(create, cwd=tmp_path, env=environment(), check=True)
     with subprocess.Popen(
-        verigator("serve", *given), env=environment(), stdout=subprocess.PIPE, text=True
+        serve, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     ) as program:
         assert program.stdout is not None
         assert program.stdout.readline().startswith("Verigator on ")

@@ -6,7 +6,6 @@ The Rust one is a documentation test of the crate `verigator-tests`.
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from blocks import ROOT, to_run
+
 EXPECTED = "wrong PIN: false\nright PIN: true\n"
 
 
 def block(heading: str, language: str, number: int = 0) -> str:
-    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
-    return blocks[number]
+    found = [it for it in to_run(ROOT / "README.md", language) if it.heading == heading]
+    return found[number].text
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -79,7 +77,7 @@ def sandbox() -> Iterator[str]:
 
 
 def test_server(sandbox: str, tmp_path: Path) -> None:
-    commands = block("The server", "sh", 1).replace("http://127.0.0.1:8080", sandbox)
+    commands = block("The server", "sh", 2).replace("http://127.0.0.1:8080", sandbox)
     answers = run("sh", "-ec", commands, cwd=tmp_path)
     service, messages = answers.replace("}[", "}\n[").splitlines()
     assert json.loads(service)["name"] == "Example"
