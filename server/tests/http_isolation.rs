@@ -8,13 +8,24 @@
 )]
 
 mod common;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "common/postgres.rs"]
+mod postgres;
+#[path = "common/stores.rs"]
+mod stores;
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Mutex,
+    time::Duration,
+};
 
-use common::{Answer, Client, wrong};
-use proptest::prelude::*;
+use common::{Answer, Client, served::Served, wrong};
+use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
-use verigator_server::{config::Rules, sandbox::Sandbox};
+use stores::TestStore;
+use verigator_server::{config::Rules, http::Operation, sandbox::Sandbox};
 
 const ACCOUNTS: [&str; 3] = ["test:test", "other:a:b", "third:x"];
 
@@ -22,9 +33,13 @@ const ACCOUNTS: [&str; 3] = ["test:test", "other:a:b", "third:x"];
 #[derive(Debug, Clone)]
 struct Step {
     account: usize,
-    /// Of those made so far, counted round.
+    /// Of those made so far: drawn at random, then a [place](Run::placed).
     service: usize,
     user: usize,
+    /// Whether the user's own service is meant, and whether its own account does it: at random,
+    /// nobody would ever get to confirming an authenticator.
+    at_home: bool,
+    by_owner: bool,
     act: Act,
     /// Names and keys are few, so that accounts meet in them.
     name: u8,
@@ -53,6 +68,20 @@ enum Act {
     Wait,
 }
 
+impl Act {
+    fn needs_user(self) -> bool {
+        !matches!(
+            self,
+            Self::CreateService
+                | Self::GetService
+                | Self::DeleteService
+                | Self::CreateUser
+                | Self::GetUsers
+                | Self::Wait
+        )
+    }
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let act = prop_oneof![
         3 => Just(Act::CreateService),
@@ -78,20 +107,29 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         0..3_usize,
         any::<usize>(),
         any::<usize>(),
+        prop::bool::weighted(0.7),
+        prop::bool::weighted(0.6),
         act,
         0..3_u8,
         key,
     )
-        .prop_map(|(account, service, user, act, name, key)| Step {
-            account,
-            service,
-            user,
-            act,
-            name,
-            key,
-        });
+        .prop_map(
+            |(account, service, user, at_home, by_owner, act, name, key)| Step {
+                account,
+                service,
+                user,
+                at_home,
+                by_owner,
+                act,
+                name,
+                key,
+            },
+        );
     proptest::collection::vec(step, 1..100)
 }
+
+/// The place of what there is none of.
+const NOWHERE: usize = 999_999;
 
 struct Made {
     owner: usize,
@@ -100,6 +138,8 @@ struct Made {
 }
 
 struct User {
+    /// The place of its service.
+    service: usize,
     id: Option<String>,
     pin: Option<String>,
     secret: Option<String>,
@@ -113,7 +153,11 @@ struct Run {
     users: Vec<User>,
     /// Services that are gone. By id, since the replay of a creation makes two entries of one.
     deleted: HashSet<String>,
+    done: Done,
 }
+
+/// The names of operations that succeeded.
+type Done = BTreeSet<&'static str>;
 
 impl Run {
     async fn start() -> Self {
@@ -129,6 +173,7 @@ impl Run {
             services: Vec::new(),
             users: Vec::new(),
             deleted: HashSet::new(),
+            done: Done::new(),
         }
     }
 
@@ -150,6 +195,7 @@ impl Run {
                 id,
             }),
             Act::CreateUser => self.users.push(User {
+                service: step.service,
                 id,
                 pin: None,
                 secret: None,
@@ -164,42 +210,57 @@ impl Run {
 
     /// What a caller would remember of an answer.
     fn learn(&mut self, step: &Step, answer: &Answer) {
-        let (services, users) = (self.services.len(), self.users.len());
-        match step.act {
-            Act::DeleteService if services > 0 => {
-                let id = self.services[step.service % services].id.clone();
-                self.deleted.extend(id);
+        let service = self.services.get(step.service);
+        let user = self.users.get_mut(step.user);
+        match (step.act, user) {
+            (Act::DeleteService, _) => {
+                self.deleted.extend(service.and_then(|it| it.id.clone()));
             }
-            Act::InitiateSms | Act::InitiateTotp if users > 0 => {
-                let last = self.sandbox.messages().pop();
-                self.users[step.user % users].pin = last.map(|it| it.pin);
+            (Act::InitiateSms | Act::InitiateTotp, Some(user)) => {
+                user.pin = self.sandbox.messages().pop().map(|it| it.pin);
             }
-            Act::Enrol if users > 0 => {
+            (Act::Enrol, Some(user)) => {
                 let secret = answer.json()["secret"].as_str().unwrap().to_owned();
-                self.users[step.user % users].secret = Some(secret);
+                user.secret = Some(secret);
             }
             _ => {}
         }
     }
 
-    fn service(&self, step: &Step) -> Option<&Made> {
-        let place = step.service.checked_rem(self.services.len())?;
-        Some(&self.services[place])
+    /// The same step with the places of what it means, mostly made lately; and who does it. They
+    /// are the same in every run.
+    fn placed(&self, step: &Step) -> Step {
+        let lately = |drawn: usize, made: usize| {
+            let last = drawn.checked_rem(made.min(4));
+            last.map_or(NOWHERE, |last| made - 1 - last)
+        };
+        let user = lately(step.user, self.users.len());
+        let home = self
+            .users
+            .get(user)
+            .filter(|_| step.at_home && step.act.needs_user());
+        let service = lately(step.service, self.services.len());
+        let service = home.map_or(service, |it| it.service);
+        let owner = self.services.get(service).filter(|_| step.by_owner);
+        Step {
+            account: owner.map_or(step.account, |it| it.owner),
+            service,
+            user,
+            ..step.clone()
+        }
     }
 
-    async fn send(&self, step: &Step) -> Answer {
+    async fn send(&mut self, step: &Step) -> Answer {
         // What was not made has an id of its own all the same.
-        let id = |id: Option<&String>, place: Option<usize>| {
-            let place = place.unwrap_or(999_999);
+        let id = |id: Option<&String>, place: usize| {
             let nobody = || format!("00000000-0000-4000-8000-{place:012}");
             id.cloned().unwrap_or_else(nobody)
         };
-        let place = step.service.checked_rem(self.services.len());
-        let service = id(self.service(step).and_then(|it| it.id.as_ref()), place);
+        let service = self.services.get(step.service);
+        let service = id(service.and_then(|it| it.id.as_ref()), step.service);
         let service = format!("/v1/service/service/{service}");
-        let place = step.user.checked_rem(self.users.len());
-        let user = place.map(|place| &self.users[place]);
-        let user_id = id(user.and_then(|it| it.id.as_ref()), place);
+        let user = self.users.get(step.user);
+        let user_id = id(user.and_then(|it| it.id.as_ref()), step.user);
         let path = format!("{service}/users/{user_id}");
         let pin = user
             .and_then(|it| it.pin.clone())
@@ -241,7 +302,7 @@ impl Run {
         } else {
             body.to_string()
         };
-        match step.key {
+        let answer = match step.key {
             Some(key) => {
                 client
                     .with_key(&key.to_string())
@@ -249,7 +310,11 @@ impl Run {
                     .await
             }
             None => client.raw(method, &path, body).await,
-        }
+        };
+        let operation = Operation::of(&method.parse().unwrap(), &path);
+        let operation = operation.filter(|_| answer.status.is_success());
+        self.done.extend(operation.map(Operation::as_str));
+        answer
     }
 }
 
@@ -284,14 +349,16 @@ fn seen(answer: &Answer) -> (u16, Value) {
     (answer.status.as_u16(), body)
 }
 
-async fn history(steps: &[Step]) -> Result<(), TestCaseError> {
+/// Gives the operations that were done, all accounts together.
+async fn history(steps: &[Step]) -> Result<Done, TestCaseError> {
     let mut together = Run::start().await;
     let mut alone = Vec::new();
     for _ in ACCOUNTS {
         alone.push(Run::start().await);
     }
     for step in steps {
-        let target = together.service(step).map(|it| {
+        let step = &together.placed(step);
+        let target = together.services.get(step.service).map(|it| {
             let is_there = it
                 .id
                 .as_ref()
@@ -322,15 +389,99 @@ async fn history(steps: &[Step]) -> Result<(), TestCaseError> {
             prop_assert_eq!(fields, ["code", "message"]);
         }
     }
-    Ok(())
+    Ok(together.done)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+/// Whatever there is to be done is in the histories, and is done in some.
+#[test]
+fn an_account_gets_the_answers_it_would_have_got_alone() {
+    let done = Mutex::new(Done::new());
+    let mut runner = TestRunner::new(ProptestConfig {
+        source_file: Some(file!()),
+        ..ProptestConfig::with_cases(96)
+    });
+    let run = runner.run(&steps(), |steps| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut more = runtime.block_on(history(&steps))?;
+        done.lock().unwrap().append(&mut more);
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{error}\n{runner}"));
+    let all = Operation::ALL.map(Operation::as_str);
+    assert_eq!(done.into_inner().unwrap(), all.into());
+}
 
-    #[test]
-    fn an_account_gets_the_answers_it_would_have_got_alone(steps in steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(history(&steps))?;
+/// What an account gets for every operation that the contract names, at another's service and at
+/// one that is not there.
+async fn no_operation_reaches_another_account(store: TestStore) {
+    let served = Served::start(&store.store, Rules::default()).await;
+    let client = &served.client;
+    served.account("other", "a:b").await;
+    let other = client.clone().with_auth("other:a:b");
+    let service = client.service("shop").await;
+    let user = client.user(&service, "jo").await;
+    client.initiate(&user, "sms").await;
+    let pin = served.phone.last_pin();
+    let service_id = service.rsplit('/').next().unwrap();
+    let user_id = user.rsplit('/').next().unwrap();
+    // Valid for each operation that has a body: fields of others are ignored.
+    let body = json!({
+        "name": "cafe", "fqdn": "cafe.ee", "id_in_service": "zoe", "phone_number": "+37255555555",
+        "method": "sms", "token": pin,
+    });
+    let contract = client.get("/openapi.json").await.json();
+    let mut met = BTreeSet::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        // The only operation that needs an account and names no service adds one.
+        if !path.contains("{service_id}") {
+            assert!(
+                !path.starts_with("/v1/") || path == "/v1/service/service",
+                "{path}"
+            );
+            continue;
+        }
+        for (method, documented) in item.as_object().unwrap() {
+            if method == "parameters" {
+                continue;
+            }
+            met.insert(documented["operationId"].as_str().unwrap().to_owned());
+            let method = method.to_uppercase();
+            let at = |service: &str| {
+                path.replace("{service_id}", service)
+                    .replace("{user_id}", user_id)
+            };
+            let nowhere = at("00000000-0000-4000-8000-000000000000");
+            for (path, refused) in [
+                (at(service_id), (403, "service_forbidden")),
+                (nowhere, (404, "service_not_found")),
+            ] {
+                let single = path.replace("/service/service/", "/service/");
+                for path in [path, single] {
+                    let answer = other.send(&method, &path, body.clone()).await;
+                    let (status, code) = answer.error();
+                    assert_eq!((status, code.as_str()), refused, "{method} {path}");
+                }
+            }
+        }
     }
+    let all = Operation::ALL
+        .iter()
+        .filter(|it| **it != Operation::ServicesCreate);
+    let all = all.map(|it| it.as_str().to_owned());
+    assert_eq!(met, all.chain(["users.get_as_java".to_owned()]).collect());
+
+    // None of it was felt.
+    let users = client.get(&format!("{service}/users")).await.json();
+    assert_eq!(users["total"], 1);
+    let auth = client
+        .send("PUT", &format!("{user}/auth"), json!({ "token": pin }))
+        .await;
+    assert_eq!(auth.json()["verified"], true);
+    let totp = client.raw("DELETE", &format!("{user}/totp"), "").await;
+    assert_eq!(totp.code(), "totp_not_enrolled");
 }
+
+stores::on_each_store!(no_operation_reaches_another_account);

@@ -68,6 +68,57 @@ async fn a_body_of_64_kib_is_read_and_one_byte_more_is_413() {
     assert_eq!(longest.status, 201);
 }
 
+/// Its length is not announced, so that it is found out on the way.
+#[tokio::test]
+async fn a_body_in_chunks_has_the_same_limit() {
+    let sandbox = Sandbox::start().await.unwrap();
+    for (size, status) in [(65_536, "422"), (65_537, "413")] {
+        let mut stream = connect(&sandbox).await;
+        let head = "POST /v1/service/service HTTP/1.1\r\nHost: x\r\nX-Service-Auth: test:test\r\n\
+                    Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for start in (0..size).step_by(1_000) {
+            let chunk = "x".repeat(1_000.min(size - start));
+            let chunk = format!("{:x}\r\n{chunk}\r\n", chunk.len());
+            stream.write_all(chunk.as_bytes()).await.unwrap();
+        }
+        let _ = stream.write_all(b"0\r\n\r\n").await;
+        let answer = read_to_end(&mut stream).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+}
+
+/// The time is for all of it: a byte now and then buys no more.
+#[tokio::test]
+async fn a_trickle_is_408_too() {
+    let sandbox = Sandbox::builder().limits(quick()).start().await.unwrap();
+    let body = "POST /v1/service/service HTTP/1.1\r\nHost: x\r\nX-Service-Auth: test:test\r\n\
+                Content-Length: 60000\r\n\r\n";
+    for start in ["GET /healthz HTTP/1.1\r\nHost: ", body] {
+        let mut stream = connect(&sandbox).await;
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let trickling = tokio::spawn(async move {
+            for _ in 0..500 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if writing.write_all(b"x").await.is_err() {
+                    return true;
+                }
+            }
+            false
+        });
+        let mut answer = [0; 13];
+        let read = reading.read_exact(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+        read.expect("it is cut off").unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408 ");
+        assert!(trickling.await.unwrap(), "the connection is closed");
+    }
+}
+
 #[tokio::test]
 async fn a_slow_body_is_408() {
     let sandbox = Sandbox::builder().limits(quick()).start().await.unwrap();

@@ -15,22 +15,13 @@ mod postgres;
 #[path = "common/stores.rs"]
 mod stores;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use common::{Client, parts, serve, wrong};
+use common::{Client, served::Served, wrong};
 use serde_json::json;
-use stores::Backend;
+use stores::TestStore;
 use tokio::task::JoinSet;
-use verigator_server::{
-    clock::{Clock, SystemClock},
-    delivery::{Deliver, DeliveryError, Message},
-    engine::totp::TotpSecret,
-    store::Store,
-};
+use verigator_server::{clock::Clock, config::Rules, engine::totp::TotpSecret, sandbox};
 
 const CALLERS: usize = 64;
 
@@ -64,175 +55,117 @@ fn count(answers: &[(u16, String)], status: u16, result: &str) -> usize {
         .count()
 }
 
-/// Keeps the last PIN.
-#[derive(Default)]
-struct Phone(Mutex<String>);
-
-impl Phone {
-    fn last_pin(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Deliver for Phone {
-    fn provider(&self) -> &'static str {
-        "phone"
-    }
-
-    async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
-        message.pin.expose().clone_into(&mut self.0.lock().unwrap());
-        Ok(())
-    }
-}
-
-/// A server in the test's own runtime, so that its requests run beside each other.
-async fn setup(store: &Arc<dyn Store>) -> (Arc<Phone>, Arc<Client>, String) {
-    let phone = Arc::new(Phone::default());
-    let mut parts = parts(Arc::clone(store), Arc::clone(&phone) as _);
-    parts.rules.resend_delay = Duration::ZERO;
-    let client = Arc::new(Client::to(&serve(parts).await));
+/// A server in the test's own runtime, so that its requests run beside each other; and a service.
+async fn setup(store: &TestStore) -> (Served, Arc<Client>, String) {
+    let rules = Rules {
+        resend_delay: Duration::ZERO,
+        ..sandbox::rules()
+    };
+    let served = Served::start(&store.store, rules).await;
+    let client = Arc::new(served.client.clone());
     let service = client.service("shop").await;
-    (phone, client, service)
+    (served, client, service)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_right_pin_is_accepted_once() {
-    for Backend {
-        name,
-        store,
-        rounds,
-        ..
-    } in stores::every().await
-    {
-        let (phone, client, service) = setup(&store).await;
-        let user = client.user(&service, "jo").await;
-        for round in 0..rounds {
-            client.initiate(&user, "sms").await;
-            let pin = phone.last_pin();
-            let answers = race(&client, &user, |_| pin.clone()).await;
-            assert_eq!(count(&answers, 200, "VERIFIED"), 1, "{name}, round {round}");
-            let spent = count(&answers, 404, "authentication_not_found");
-            assert_eq!(spent, CALLERS - 1, "{name}, round {round}");
-        }
+async fn a_right_pin_is_accepted_once(store: TestStore) {
+    let (served, client, service) = setup(&store).await;
+    let user = client.user(&service, "jo").await;
+    for round in 0..store.rounds {
+        client.initiate(&user, "sms").await;
+        let pin = served.phone.last_pin();
+        let answers = race(&client, &user, |_| pin.clone()).await;
+        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
+        let spent = count(&answers, 404, "authentication_not_found");
+        assert_eq!(spent, CALLERS - 1, "round {round}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_more_than_five_wrong_pins_are_compared() {
-    for Backend {
-        name,
-        store,
-        rounds,
-        ..
-    } in stores::every().await
-    {
-        let (phone, client, service) = setup(&store).await;
-        for round in 0..rounds {
-            let user = client.user(&service, &format!("jo{round}")).await;
-            client.initiate(&user, "sms").await;
-            let pin = phone.last_pin();
-            let answers = race(&client, &user, |_| wrong(&pin)).await;
-            assert_eq!(count(&answers, 200, "INVALID"), 5, "{name}, round {round}");
-            let throttled = count(&answers, 200, "THROTTLED");
-            assert_eq!(throttled, CALLERS - 5, "{name}, round {round}");
-        }
+async fn no_more_than_five_wrong_pins_are_compared(store: TestStore) {
+    let (served, client, service) = setup(&store).await;
+    for round in 0..store.rounds {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        client.initiate(&user, "sms").await;
+        let pin = served.phone.last_pin();
+        let answers = race(&client, &user, |_| wrong(&pin)).await;
+        assert_eq!(count(&answers, 200, "INVALID"), 5, "round {round}");
+        let throttled = count(&answers, 200, "THROTTLED");
+        assert_eq!(throttled, CALLERS - 5, "round {round}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_right_pin_among_wrong_ones_is_accepted_once_or_comes_too_late() {
-    for Backend {
-        name,
-        store,
-        rounds,
-        ..
-    } in stores::every().await
-    {
-        let (phone, client, service) = setup(&store).await;
-        for round in 0..rounds {
-            let user = client.user(&service, &format!("jo{round}")).await;
-            client.initiate(&user, "sms").await;
-            let pin = phone.last_pin();
-            let guess = |caller| match caller % 8 {
-                0 => pin.clone(),
-                _ => wrong(&pin),
-            };
-            let answers = race(&client, &user, guess).await;
-            let verified = count(&answers, 200, "VERIFIED");
-            let invalid = count(&answers, 200, "INVALID");
-            assert!(
-                verified <= 1 && invalid <= 5,
-                "{name}, round {round}: {verified} and {invalid}"
-            );
-            assert!(
-                verified == 1 || invalid == 5,
-                "{name}, round {round}: neither spent nor throttled"
-            );
-        }
+async fn a_right_pin_among_wrong_ones_is_accepted_once_or_comes_too_late(store: TestStore) {
+    let (served, client, service) = setup(&store).await;
+    for round in 0..store.rounds {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        client.initiate(&user, "sms").await;
+        let pin = served.phone.last_pin();
+        let guess = |caller| match caller % 8 {
+            0 => pin.clone(),
+            _ => wrong(&pin),
+        };
+        let answers = race(&client, &user, guess).await;
+        let verified = count(&answers, 200, "VERIFIED");
+        let invalid = count(&answers, 200, "INVALID");
+        assert!(
+            verified <= 1 && invalid <= 5,
+            "round {round}: {verified} and {invalid}"
+        );
+        assert!(
+            verified == 1 || invalid == 5,
+            "round {round}: neither spent nor throttled"
+        );
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_code_of_an_authenticator_is_accepted_once() {
-    for Backend {
-        name,
-        store,
-        rounds,
-        ..
-    } in stores::every().await
-    {
-        let (_, client, service) = setup(&store).await;
-        for round in 0..rounds {
-            let user = client.user(&service, &format!("jo{round}")).await;
-            let totp = format!("{user}/totp");
-            let secret = client.raw("POST", &totp, "").await.json()["secret"].clone();
-            let secret = TotpSecret::from_base32(secret.as_str().unwrap()).unwrap();
-            // Of the step before, so that the next one is still to be used.
-            let now = SystemClock.now();
-            let first = secret.code_at(now - Duration::from_secs(30));
-            let confirmed = client.send("PUT", &totp, json!({ "token": first })).await;
-            assert_eq!(confirmed.json()["confirmed"], true);
-            let code = secret.code_at(now);
-            client.initiate(&user, "totp").await;
-            let answers = race(&client, &user, |_| code.clone()).await;
-            assert_eq!(count(&answers, 200, "VERIFIED"), 1, "{name}, round {round}");
-            let spent = count(&answers, 404, "authentication_not_found");
-            assert_eq!(spent, CALLERS - 1, "{name}, round {round}");
-            // Neither it nor the confirming one opens the next authentication.
-            client.initiate(&user, "totp").await;
-            for used in [&code, &first] {
-                let again = client.verify(&user, used).await.json();
-                assert_eq!(
-                    again["status"]["result"], "INVALID",
-                    "{name}, round {round}"
-                );
-            }
+async fn a_code_of_an_authenticator_is_accepted_once(store: TestStore) {
+    let (served, client, service) = setup(&store).await;
+    for round in 0..store.rounds {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        let totp = format!("{user}/totp");
+        let secret = client.raw("POST", &totp, "").await.json()["secret"].clone();
+        let secret = TotpSecret::from_base32(secret.as_str().unwrap()).unwrap();
+        // Of the step before, so that the next one is still to be used.
+        let now = served.clock.now();
+        let first = secret.code_at(now - Duration::from_secs(30));
+        let confirmed = client.send("PUT", &totp, json!({ "token": first })).await;
+        assert_eq!(confirmed.json()["confirmed"], true);
+        let code = secret.code_at(now);
+        client.initiate(&user, "totp").await;
+        let answers = race(&client, &user, |_| code.clone()).await;
+        assert_eq!(count(&answers, 200, "VERIFIED"), 1, "round {round}");
+        let spent = count(&answers, 404, "authentication_not_found");
+        assert_eq!(spent, CALLERS - 1, "round {round}");
+        // Neither it nor the confirming one opens the next authentication.
+        client.initiate(&user, "totp").await;
+        for used in [&code, &first] {
+            let again = client.verify(&user, used).await.json();
+            assert_eq!(again["status"]["result"], "INVALID", "round {round}");
         }
     }
 }
 
 /// Many starts at once: one message, as within the resend delay.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_many_starts_sends() {
-    for Backend { name, store, .. } in stores::every().await {
-        let parts = parts(store, Arc::new(Phone::default()));
-        let client = Arc::new(Client::to(&serve(parts).await));
-        let service = client.service("shop").await;
-        for round in 0..30 {
-            let user = client.user(&service, &format!("jo{round}")).await;
-            let mut tasks = JoinSet::new();
-            for _ in 0..CALLERS {
-                let (client, user) = (Arc::clone(&client), user.clone());
-                tasks.spawn(async move { client.initiate(&user, "sms").await.status.as_u16() });
-            }
-            let mut statuses = tasks.join_all().await;
-            statuses.sort_unstable();
-            assert_eq!(
-                (statuses[0], statuses[1]),
-                (201, 409),
-                "{name}, round {round}"
-            );
+async fn one_of_many_starts_sends(store: TestStore) {
+    let served = Served::start(&store.store, sandbox::rules()).await;
+    let client = Arc::new(served.client);
+    let service = client.service("shop").await;
+    for round in 0..30 {
+        let user = client.user(&service, &format!("jo{round}")).await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..CALLERS {
+            let (client, user) = (Arc::clone(&client), user.clone());
+            tasks.spawn(async move { client.initiate(&user, "sms").await.status.as_u16() });
         }
+        let mut statuses = tasks.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!((statuses[0], statuses[1]), (201, 409), "round {round}");
     }
 }
+
+stores::on_each_store!(
+    a_right_pin_is_accepted_once,
+    no_more_than_five_wrong_pins_are_compared,
+    a_right_pin_among_wrong_ones_is_accepted_once_or_comes_too_late,
+    a_code_of_an_authenticator_is_accepted_once,
+    one_of_many_starts_sends,
+);

@@ -9,7 +9,6 @@
     reason = "a test"
 )]
 
-#[allow(dead_code, reason = "each test binary uses its own part")]
 mod common;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 mod kept;
@@ -58,10 +57,6 @@ impl Place for Url {
     async fn open(&self, keys: Keys) -> Arc<dyn Store> {
         let database = Database::connect(&self.0.parse().unwrap()).await.unwrap();
         Arc::new(database.open(keys).await.unwrap())
-    }
-
-    async fn dump(&self) -> Vec<u8> {
-        panic!("nothing is stolen here")
     }
 
     async fn rows(&self, _: &str) -> i64 {

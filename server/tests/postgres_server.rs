@@ -1,5 +1,5 @@
-//! The PostgreSQL store with a whole server above it: what is there after a new start, what a thief
-//! of the database finds, races over HTTP, and what happens while the database is away.
+//! The PostgreSQL store with a whole server above it: what is there after a new start, races over
+//! HTTP, and what happens while the database is away.
 #![cfg(feature = "postgres")]
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +15,6 @@ mod kept;
 mod postgres;
 
 use std::{
-    fs,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,34 +44,11 @@ impl Place for Url {
         Arc::new(database.open(keys).await.unwrap())
     }
 
-    /// All bytes of its tables on the disk, and of the log that has seen everything.
-    async fn dump(&self) -> Vec<u8> {
-        let client = postgres::client(&self.0).await;
-        client.batch_execute("CHECKPOINT").await.unwrap();
-        let places = "SELECT current_setting('data_directory'), oid::TEXT FROM pg_database
-                      WHERE datname = current_database()";
-        let row = client.query_one(places, &[]).await.unwrap();
-        let (data, database): (String, String) = (row.get(0), row.get(1));
-        let folders = [format!("{data}/base/{database}"), format!("{data}/pg_wal")];
-        let files = folders.map(|folder| Path::new(&folder).read_dir().unwrap());
-        // Some are folders, and some go away in between.
-        let bytes = files
-            .into_iter()
-            .flatten()
-            .flat_map(|file| fs::read(file.unwrap().path()));
-        bytes.flatten().collect()
-    }
-
     async fn rows(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");
         let client = postgres::client(&self.0).await;
         client.query_one(&sql, &[]).await.unwrap().get(0)
     }
-}
-
-#[tokio::test]
-async fn a_thief_of_the_database_finds_no_secret() {
-    kept::a_thief_finds_no_secret(&Url(postgres::database().await)).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! No secret in a log, an error, a metric or in `Debug`: unique values through every endpoint, well
-//! formed and not, then a search. Alone in its binary, since it takes all of the log.
+//! No secret in a log, an error, a metric, a dump or in `Debug`: unique values through every
+//! endpoint of a sandbox and of a server over each store, well formed and not, then a search. Alone
+//! in its binary, since it takes all of the log.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,6 +9,12 @@
 )]
 
 mod common;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "common/postgres.rs"]
+mod postgres;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::{
     io,
@@ -15,17 +22,31 @@ use std::{
     time::Duration,
 };
 
-use common::{Answer, Client};
+use common::{
+    Answer, Client,
+    served::{self, Served},
+};
+use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
+use stores::TestStore;
+use tokio::task::JoinSet;
 use tracing_subscriber::fmt::MakeWriter;
 use verigator_server::{
     config::Rules,
     engine::pin::PinLength,
+    http::Operation,
     sandbox::{DropPoint, Fault, Sandbox},
 };
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// What was logged since this was last asked.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -59,6 +80,50 @@ const USER: &str = "pErson@example.com";
 const STRAY: &str = "sTray-91c4";
 const GUESS: &str = "gUess-55";
 const KEY: &str = "kEy-e0b2";
+
+/// What nobody else should read of an account and its users.
+const PERSONAL: [&str; 11] = [
+    ACCOUNT,
+    PASSWORD,
+    WRONG_PASSWORD,
+    "372987654321",
+    SERVICE,
+    FQDN,
+    "tEmplate",
+    USER,
+    STRAY,
+    GUESS,
+    KEY,
+];
+
+/// What is asked.
+enum Peer {
+    Sandbox(Sandbox),
+    Served(Box<Served>),
+}
+
+impl Peer {
+    fn pin(&self) -> String {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.last_pin(PHONE).unwrap(),
+            Self::Served(served) => served.phone.last_pin(),
+        }
+    }
+
+    fn code(&self, secret: &str) -> String {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.totp_code(secret).unwrap(),
+            Self::Served(served) => served.code(secret),
+        }
+    }
+
+    fn advance(&self, by: Duration) {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.advance(by),
+            Self::Served(served) => served.clock.advance(by),
+        }
+    }
+}
 
 /// Every request that is made, and what came back in errors.
 struct Watched {
@@ -127,8 +192,8 @@ async fn service_and_user(watched: &mut Watched) -> (String, String) {
     (service, user)
 }
 
-/// Authentications by both methods. Gives the PIN and the secret that came up.
-async fn authentications(sandbox: &Sandbox, watched: &mut Watched, user: &str) -> Vec<String> {
+/// Authentications by both methods. Gives the PINs and the secret that came up.
+async fn authentications(peer: &Peer, watched: &mut Watched, user: &str) -> Vec<String> {
     let mut secrets = Vec::new();
     let (auth, totp) = (format!("{user}/auth"), format!("{user}/totp"));
     watched.send("PUT", &auth, json!({"token": GUESS})).await;
@@ -138,7 +203,7 @@ async fn authentications(sandbox: &Sandbox, watched: &mut Watched, user: &str) -
     for _ in 0..2 {
         watched.send("POST", &auth, json!({"method": "sms"})).await;
     }
-    let pin = sandbox.last_pin(PHONE).unwrap();
+    let pin = peer.pin();
     watched
         .malformed("PUT", &auth, &json!({"token": pin}))
         .await;
@@ -150,11 +215,12 @@ async fn authentications(sandbox: &Sandbox, watched: &mut Watched, user: &str) -
     secrets.push(pin);
 
     watched.send("PUT", &totp, json!({"token": GUESS})).await;
-    let enrolled = watched.raw("POST", &totp, "").await.json();
+    let keyed = watched.client.with_key(KEY);
+    let enrolled = keyed.send("POST", &totp, json!({})).await.json();
     let secret = enrolled["secret"].as_str().unwrap().to_owned();
     secrets.push(enrolled["qr"].as_str().unwrap()[40..80].to_owned());
     watched.send("PUT", &totp, json!({"token": GUESS})).await;
-    let code = sandbox.totp_code(&secret).unwrap();
+    let code = peer.code(&secret);
     watched
         .malformed("PUT", &totp, &json!({"token": code}))
         .await;
@@ -163,14 +229,16 @@ async fn authentications(sandbox: &Sandbox, watched: &mut Watched, user: &str) -
     watched.raw("POST", &totp, "").await;
     watched.send("POST", &auth, json!({"method": "totp"})).await;
     watched.send("PUT", &auth, json!({"token": code})).await;
-    watched.raw("DELETE", &totp, "").await;
-    watched.raw("DELETE", &totp, "").await;
+    // One that runs, beside an authenticator in use.
+    peer.advance(Duration::from_secs(31));
+    watched.send("POST", &auth, json!({"method": "sms"})).await;
+    secrets.push(peer.pin());
     secrets.push(secret);
     secrets
 }
 
-/// Values where none belongs, keys and faults; at last, user and service are removed.
-async fn the_rest(sandbox: &Sandbox, watched: &mut Watched, service: &str, user: &str) {
+/// Values where none belongs, and keys.
+async fn astray(watched: &mut Watched, service: &str, user: &str) {
     let (auth, totp) = (format!("{user}/auth"), format!("{user}/totp"));
     // In a path, a query, a header.
     for path in [
@@ -203,7 +271,7 @@ async fn the_rest(sandbox: &Sandbox, watched: &mut Watched, service: &str, user:
         watched.errors.append(&mut other.errors);
     }
 
-    // Twice with a key, then another request; then faults.
+    // Twice with a key, then another request.
     let plain = watched.client.clone();
     watched.client = plain.with_key(KEY);
     let body = json!({"token": GUESS});
@@ -213,6 +281,26 @@ async fn the_rest(sandbox: &Sandbox, watched: &mut Watched, service: &str, user:
     watched.client = plain.with_key(&format!("{KEY} {STRAY}"));
     watched.send("PUT", &auth, body.clone()).await;
     watched.client = plain;
+}
+
+/// Requests that meet each other in the store.
+async fn at_once(watched: &mut Watched, service: &str) {
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let (client, path) = (watched.client.clone(), format!("{service}/users"));
+        let body = json!({"id_in_service": format!("{USER}{}", n % 2), "phone_number": PHONE});
+        tasks.spawn(async move { client.send("POST", &path, body).await });
+    }
+    let answers = tasks.join_all().await;
+    let errors = answers.iter().filter(|it| !it.status.is_success());
+    watched
+        .errors
+        .extend(errors.map(|it| format!("{:?}", it.json())));
+}
+
+/// Faults on the way, of which only a sandbox is capable.
+async fn faults(sandbox: &Sandbox, watched: &mut Watched, user: &str) {
+    let (auth, body) = (format!("{user}/auth"), json!({"token": GUESS}));
     sandbox.fail_next(Fault::status(500)).unwrap();
     watched.send("PUT", &auth, body.clone()).await;
     for point in [DropPoint::AfterRequest, DropPoint::BeforeAnswer] {
@@ -220,15 +308,133 @@ async fn the_rest(sandbox: &Sandbox, watched: &mut Watched, service: &str, user:
         let broken = watched.client.try_raw("PUT", &auth, body.to_string()).await;
         assert!(broken.is_err());
     }
-    sandbox.advance(Duration::from_hours(1));
-    watched.raw("DELETE", user, "").await;
-    watched.raw("DELETE", user, "").await;
-    watched.raw("DELETE", service, "").await;
-    watched.raw("DELETE", service, "").await;
 }
 
-#[tokio::test]
-async fn no_secret_is_logged_or_shown() {
+/// A store that fails in the middle of it all.
+async fn failures(store: &TestStore, watched: &mut Watched, service: &str, user: &str) {
+    store.execute("ALTER TABLE users RENAME TO gone").await;
+    let auth = format!("{user}/auth");
+    let body = json!({"id_in_service": format!("{USER}3"), "phone_number": PHONE});
+    for (method, path, body) in [
+        ("POST", &format!("{service}/users"), body),
+        ("POST", &auth, json!({"method": "sms"})),
+        ("PUT", &auth, json!({"token": GUESS})),
+    ] {
+        let answer = watched.send(method, path, body).await;
+        assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
+    }
+    store.execute("ALTER TABLE gone RENAME TO users").await;
+}
+
+/// User and service are removed, at last.
+async fn removals(peer: &Peer, watched: &mut Watched, service: &str, user: &str) {
+    peer.advance(Duration::from_hours(1));
+    let totp = format!("{user}/totp");
+    for path in [&totp, user, service] {
+        watched.raw("DELETE", path, "").await;
+        watched.raw("DELETE", path, "").await;
+    }
+}
+
+/// Everything there is to do, with a search after it.
+async fn search(peer: Peer, store: Option<TestStore>, log: &Log) {
+    let client = match &peer {
+        Peer::Sandbox(sandbox) => Client::new(sandbox),
+        Peer::Served(served) => served.client.clone(),
+    };
+    let mut watched = Watched {
+        client: client.with_auth(&format!("{ACCOUNT}:{PASSWORD}")),
+        errors: Vec::new(),
+    };
+    let (service, user) = service_and_user(&mut watched).await;
+    let secrets = authentications(&peer, &mut watched, &user).await;
+    astray(&mut watched, &service, &user).await;
+    at_once(&mut watched, &service).await;
+    let mut dumps = Vec::new();
+    let store = store.filter(TestStore::is_durable);
+    if let Some(store) = &store {
+        dumps.push(store.dump().await);
+        failures(store, &mut watched, &service, &user).await;
+    }
+    if let Peer::Sandbox(sandbox) = &peer {
+        faults(sandbox, &mut watched, &user).await;
+    }
+    removals(&peer, &mut watched, &service, &user).await;
+    if let Some(store) = &store {
+        dumps.push(store.dump().await);
+    }
+    let metrics = watched.client.get("/metrics").await;
+    let metrics = String::from_utf8(metrics.bytes).unwrap();
+    let shown = match &peer {
+        Peer::Sandbox(sandbox) => format!("{sandbox:?} {:?}", sandbox.messages()),
+        Peer::Served(_) => String::new(),
+    };
+    let log = log.take();
+    let errors = watched.errors.join("\n");
+
+    // All of it was there to be seen.
+    for status in [200, 201, 202, 401, 404, 409, 422] {
+        assert!(log.contains(&format!("status={status}")), "{status}");
+    }
+    for operation in Operation::ALL {
+        assert!(
+            log.contains(operation.as_str()),
+            "{operation} is not in the log"
+        );
+        assert!(
+            metrics.contains(operation.as_str()),
+            "{operation} was not counted"
+        );
+    }
+    assert!(errors.contains("token must be a string"), "{errors}");
+
+    for secret in PERSONAL
+        .into_iter()
+        .chain(secrets.iter().map(String::as_str))
+    {
+        for (place, text) in [
+            ("the log", &log),
+            ("an error", &errors),
+            ("the metrics", &metrics),
+            ("Debug", &shown),
+        ] {
+            assert!(!text.contains(secret), "{secret} is in {place}");
+        }
+    }
+    if store.is_some() {
+        holds_no_secret(&dumps, &secrets);
+    }
+}
+
+/// Each byte as the character of its number: texts are searched much faster than bytes.
+fn text(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| char::from(*it)).collect()
+}
+
+/// Searches what a thief of the database has. Names are there in clear.
+fn holds_no_secret(dumps: &[Vec<u8>], secrets: &[String]) {
+    let dumps: Vec<String> = dumps.iter().map(|it| text(it)).collect();
+    for there in [SERVICE, USER, "$argon2id$"] {
+        assert!(dumps[0].contains(there), "the search finds what is there");
+    }
+    let in_clear = [ACCOUNT, SERVICE, FQDN, "tEmplate", USER];
+    let known = PERSONAL.iter().filter(|it| !in_clear.contains(it));
+    let mut wanted: Vec<String> = known.map(|it| (*it).to_owned()).collect();
+    wanted.extend(secrets.iter().cloned());
+    // The authenticator's secret as it is, and the server's key in every form.
+    let secret = secrets.last().unwrap().as_bytes();
+    wanted.push(text(&BASE32_NOPAD.decode(secret).unwrap()));
+    wanted.push(text(&[0xab; 32]));
+    wanted.push(served::KEY.repeat(32));
+    for dump in &dumps {
+        for it in &wanted {
+            assert!(!dump.contains(it), "{it} is in a dump");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_logged_shown_or_kept_in_clear() {
     let log = Log::default();
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -241,60 +447,13 @@ async fn no_secret_is_logged_or_shown() {
         pin_length: PinLength::new(10).unwrap(),
         ..Rules::default()
     };
-    let builder = Sandbox::builder().rules(rules).account(ACCOUNT, PASSWORD);
-    let sandbox = builder.start().await.unwrap();
-    let mut watched = Watched {
-        client: Client::new(&sandbox).with_auth(&format!("{ACCOUNT}:{PASSWORD}")),
-        errors: Vec::new(),
-    };
-    let (service, user) = service_and_user(&mut watched).await;
-    let secrets = authentications(&sandbox, &mut watched, &user).await;
-    the_rest(&sandbox, &mut watched, &service, &user).await;
-    let metrics = watched.client.get("/metrics").await;
-    let metrics = String::from_utf8(metrics.bytes).unwrap();
-    let shown = format!("{sandbox:?} {:?}", sandbox.messages());
-    sandbox.stop();
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let errors = watched.errors.join("\n");
-
-    // All of it was there to be seen.
-    for status in [200, 201, 202, 401, 404, 409, 422, 500] {
-        assert!(log.contains(&format!("status={status}")), "{status}");
-    }
-    for operation in verigator_server::http::Operation::ALL {
-        assert!(
-            log.contains(operation.as_str()),
-            "{operation} is not in the log"
-        );
-        assert!(
-            metrics.contains(operation.as_str()),
-            "{operation} was not counted"
-        );
-    }
-    assert!(errors.contains("token must be a string"), "{errors}");
-
-    let digits = &PHONE[1..];
-    let known = [
-        ACCOUNT,
-        PASSWORD,
-        WRONG_PASSWORD,
-        digits,
-        SERVICE,
-        FQDN,
-        "tEmplate",
-        USER,
-        STRAY,
-        GUESS,
-        KEY,
-    ];
-    for secret in known.into_iter().chain(secrets.iter().map(String::as_str)) {
-        for (place, text) in [
-            ("the log", &log),
-            ("an error", &errors),
-            ("the metrics", &metrics),
-            ("Debug", &shown),
-        ] {
-            assert!(!text.contains(secret), "{secret} is in {place}");
-        }
+    let builder = Sandbox::builder()
+        .rules(rules.clone())
+        .account(ACCOUNT, PASSWORD);
+    search(Peer::Sandbox(builder.start().await.unwrap()), None, &log).await;
+    for store in stores::every().await {
+        let served = Served::start(&store.store, rules.clone()).await;
+        served.account(ACCOUNT, PASSWORD).await;
+        search(Peer::Served(Box::new(served)), Some(store), &log).await;
     }
 }

@@ -1,5 +1,5 @@
 //! What the SQLite store leaves on the disk, with a whole server above it: what is there after a
-//! new start, what a thief finds, and what happens when the disk is full.
+//! new start, and what happens when the disk is full, the file may only be read or another has it.
 #![cfg(feature = "sqlite")]
 #![allow(
     clippy::unwrap_used,
@@ -11,9 +11,9 @@
 mod common;
 mod kept;
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
-use common::PHONE;
+use common::{Answer, PHONE};
 use kept::{Place, Server};
 use rusqlite::Connection;
 use serde_json::json;
@@ -28,23 +28,11 @@ impl Place for TempDir {
         Arc::new(SqliteStore::open(&self.path().join("db"), keys).unwrap())
     }
 
-    /// All bytes of the database and its log.
-    async fn dump(&self) -> Vec<u8> {
-        let files = self.path().read_dir().unwrap();
-        let bytes = files.map(|file| fs::read(file.unwrap().path()).unwrap());
-        bytes.flatten().collect()
-    }
-
     async fn rows(&self, table: &str) -> i64 {
         let db = Connection::open(self.path().join("db")).unwrap();
         let sql = format!("SELECT count(*) FROM {table}");
         db.query_row(&sql, (), |row| row.get(0)).unwrap()
     }
-}
-
-#[tokio::test]
-async fn a_thief_of_the_file_finds_no_secret() {
-    kept::a_thief_finds_no_secret(&tempfile::tempdir().unwrap()).await;
 }
 
 #[tokio::test]
@@ -119,12 +107,12 @@ async fn a_full_disk_is_503_until_there_is_room() {
         let body = json!({"id_in_service": format!("{n}"), "phone_number": PHONE});
         let answer = client.send("POST", &format!("{service}/users"), body).await;
         if answer.status != 201 {
-            assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
+            is_unavailable(&answer);
             refused += 1;
         }
     }
     assert!(refused > 0);
-    assert_eq!(client.get("/readyz").await.status, 503);
+    is_unavailable(&client.get("/readyz").await);
     assert_eq!(client.get(&service).await.status, 200, "reading goes on");
     let before = client.get(&format!("{service}/users")).await.json()["total"].clone();
 
@@ -133,6 +121,83 @@ async fn a_full_disk_is_503_until_there_is_room() {
     assert_eq!(before, 1 + 200 - refused, "the refused did not happen");
     assert_eq!(client.verify(&user, &pin).await.json()["verified"], true);
     client.user(&service, "another").await;
+    is_sound(folder);
+}
+
+/// 503 with a message, and when to come again.
+fn is_unavailable(answer: &Answer) {
+    assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
+    assert!(!answer.json()["message"].as_str().unwrap().is_empty());
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+/// Nothing is to be repaired.
+fn is_sound(folder: &Path) {
+    let db = Connection::open(folder.join("db")).unwrap();
+    let said: String = (db.query_row("PRAGMA integrity_check", (), |row| row.get(0))).unwrap();
+    assert_eq!(said, "ok");
+}
+
+/// Makes the database and its log unwritable, though they are open, and writable again; false where
+/// that is not allowed, or where the file system knows no such thing. The log's index is left: it is
+/// memory that the processes share, and a file by name only.
+#[cfg(target_os = "linux")]
+fn freeze(folder: &Path, how: &str) -> bool {
+    let files = ["db", "db-wal"].map(|name| folder.join(name));
+    let mut chattr = std::process::Command::new("chattr");
+    let frozen = chattr.arg(how).args(files).output();
+    let is_frozen = frozen.is_ok_and(|it| it.status.success());
+    let is_needed = std::env::var_os("CI").is_some();
+    assert!(is_frozen || !is_needed, "CI may freeze files");
+    is_frozen
+}
+
+/// Runs only where the test may freeze files.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_may_only_be_read_is_503_until_it_may_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let server = Server::start(&folder, &["01"]).await;
+    let client = &server.client;
+    let service = client.service("shop").await;
+    let user = client.user(&service, "jo").await;
+    client.initiate(&user, "sms").await;
+    let pin = server.pin();
+    if !freeze(at, "+i") {
+        return;
+    }
+    let answers = [
+        client.verify(&user, &pin).await,
+        client.initiate(&user, "sms").await,
+        client.get("/readyz").await,
+    ];
+    let read = client.get(&user).await;
+    // Before anything can fail: nobody could remove the files.
+    assert!(freeze(at, "-i"));
+    answers.iter().for_each(is_unavailable);
+    assert_eq!(read.status, 200, "reading goes on");
+    assert_eq!(client.get("/readyz").await.status, 200);
+    assert_eq!(client.verify(&user, &pin).await.json()["verified"], true);
+    is_sound(at);
+}
+
+/// Another program that writes for too long: a shell that was left open in a transaction.
+#[tokio::test]
+async fn a_file_that_another_holds_is_503_until_it_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder, &["01"]).await;
+    let client = &server.client;
+    let service = client.service("shop").await;
+    let user = client.user(&service, "jo").await;
+    client.initiate(&user, "sms").await;
+    let other = Connection::open(folder.path().join("db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let pin = server.pin();
+    is_unavailable(&client.verify(&user, &pin).await);
+    assert_eq!(client.get(&user).await.status, 200, "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(client.verify(&user, &pin).await.json()["verified"], true);
 }
 
 /// Runs only where the test may mount a file system.

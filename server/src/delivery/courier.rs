@@ -26,7 +26,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Deliver, DeliveryError, Reason};
+use super::{
+    Deliver, DeliveryError, Reason,
+    round::{ATTEMPT, Round, lease},
+};
 use crate::{
     clock::Clock,
     engine::time::after,
@@ -35,14 +38,8 @@ use crate::{
     store::{Outgoing, Pickup, Settled, Store, StoreError},
 };
 
-/// How long one provider may take. Longer than any answers that still will.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(10);
 /// Messages that are on their way at once.
 const AT_ONCE: usize = 64;
-/// How long to wait after the first failure of all providers; doubled after each.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest of these waits.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long to wait when the store fails, and at most before looking again: the clock may have
 /// been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -89,13 +86,6 @@ enum Stage {
     Committed,
     /// It was taken out.
     Taken,
-}
-
-/// What became of one attempt at one provider.
-enum Attempt {
-    Sent,
-    Failed(DeliveryError),
-    Unknown(DeliveryError),
 }
 
 impl Courier {
@@ -212,12 +202,10 @@ impl Courier {
         };
         let free = self.slots.available_permits() + 1;
         let now = self.clock.now();
-        // As long as the slowest round takes, and some more.
-        let rounds = u32::try_from(self.providers.len() + 1).unwrap_or(u32::MAX);
         let pickup = Pickup {
             lease: random::uuid().map_err(|error| StoreError::Unavailable(error.into()))?,
             now,
-            until: after(now, ATTEMPT.saturating_mul(rounds)),
+            until: after(now, lease(self.providers.len())),
             at_most: u32::try_from(free).unwrap_or(u32::MAX),
         };
         let committed = self.committed_so_far();
@@ -288,63 +276,46 @@ impl Courier {
     }
 
     async fn round(&self, outgoing: &Outgoing) -> Settled {
-        let mut may_do_better = false;
+        let (id, to) = (outgoing.id, &outgoing.message.to);
+        let mut round = Round::new(outgoing, self.redeliver.load(Ordering::Relaxed));
         for provider in &self.providers {
-            if self.clock.now() >= outgoing.message.expires_at {
+            if !round.goes_on(self.clock.now()) {
                 break;
             }
             let name = provider.provider();
-            match attempt(Arc::clone(provider), outgoing).await {
-                Attempt::Sent => {
-                    self.metrics.delivered(name, "sent");
-                    return Settled::Over;
-                }
-                Attempt::Failed(error) => {
-                    self.metrics.delivered(name, "failed");
-                    tracing::error!(id = %outgoing.id, to = %outgoing.message.to, provider = name, %error, "not delivered");
-                    may_do_better |= error.may_do_better();
-                }
-                Attempt::Unknown(error) => {
+            let answer = attempt(Arc::clone(provider), outgoing).await;
+            round.note(&answer);
+            match answer {
+                Ok(()) => self.metrics.delivered(name, "sent"),
+                Err(error @ DeliveryError::Unknown(_)) => {
                     self.metrics.delivered(name, "unknown");
-                    tracing::error!(id = %outgoing.id, to = %outgoing.message.to, provider = name, %error, "may not be delivered");
-                    if !self.redeliver.load(Ordering::Relaxed) {
-                        return Settled::Over;
-                    }
+                    tracing::error!(%id, %to, provider = name, %error, "may not be delivered");
+                }
+                Err(error) => {
+                    self.metrics.delivered(name, "failed");
+                    tracing::error!(%id, %to, provider = name, %error, "not delivered");
                 }
             }
         }
-        let at = after(self.clock.now(), pause(outgoing.failures));
-        if may_do_better && at < outgoing.message.expires_at {
-            Settled::Again(at)
-        } else {
-            tracing::error!(id = %outgoing.id, to = %outgoing.message.to, "given up");
-            Settled::Over
+        let settled = round.settled(self.clock.now());
+        if settled == Settled::Over && !round.is_done() {
+            tracing::error!(%id, %to, "given up");
         }
+        settled
     }
 }
 
 /// In a task of its own, so that a provider that panics takes nothing with it.
-async fn attempt(provider: Arc<dyn Deliver>, outgoing: &Outgoing) -> Attempt {
+async fn attempt(provider: Arc<dyn Deliver>, outgoing: &Outgoing) -> Result<(), DeliveryError> {
     let (name, message) = (provider.provider(), outgoing.message.clone());
-    let unknown = |what| Attempt::Unknown(DeliveryError::Unknown(Reason::new(name, what)));
+    let unknown = |what| Err(DeliveryError::Unknown(Reason::new(name, what)));
     let delivering = tokio::spawn(async move { provider.deliver(&message).await });
     let stop = delivering.abort_handle();
-    match timeout(ATTEMPT, delivering).await {
-        Ok(Ok(Ok(()))) => Attempt::Sent,
-        Ok(Ok(Err(error @ DeliveryError::Unknown(_)))) => Attempt::Unknown(error),
-        Ok(Ok(Err(error))) => Attempt::Failed(error),
-        Ok(Err(_)) => unknown("it panicked"),
-        Err(_) => {
-            stop.abort();
-            unknown("no answer in time")
-        }
-    }
-}
-
-fn pause(failures: u32) -> Duration {
-    FIRST_PAUSE
-        .saturating_mul(2_u32.saturating_pow(failures))
-        .min(LONGEST_PAUSE)
+    let Ok(answer) = timeout(ATTEMPT, delivering).await else {
+        stop.abort();
+        return unknown("no answer in time");
+    };
+    answer.unwrap_or_else(|_| unknown("it panicked"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

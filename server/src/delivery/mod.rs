@@ -9,6 +9,7 @@ pub mod courier;
 pub mod messente;
 #[cfg(any(feature = "messente", feature = "webhook"))]
 mod post;
+pub mod round;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 

@@ -7,7 +7,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, US
 use serde::Serialize;
 use verigator::outbound::{Outbound, Reply};
 
-use super::{DeliveryError, Reason, SetupError, courier::ATTEMPT};
+use super::{DeliveryError, Reason, SetupError, round::ATTEMPT};
 
 /// How long one answer may take, with the connection: over before the courier gives up, which
 /// knows less of what happened.

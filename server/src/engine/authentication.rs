@@ -35,7 +35,7 @@ use super::{
 use crate::config::Rules;
 
 /// How a user proves who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     /// A PIN in a message.
     Sms,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::mac;
 
 const WRONG: &str = "wrong!";
 
@@ -446,37 +447,52 @@ fn removing_the_authenticator_ends_what_waits_for_it() {
     assert_eq!(check_pin(&mut state, 0, 0), Check::Verified(Method::Sms));
 }
 
-/// Medians of many interleaved measurements, so that what else the machine does hits all alike.
-fn medians(states: &[(AuthState, i64)]) -> Vec<Duration> {
-    let mut times = vec![Vec::new(); states.len()];
-    for _ in 0..2_000 {
-        for ((state, second), times) in states.iter().zip(&mut times) {
-            let mut state = state.clone();
-            let now = at(*second);
-            let begun = std::time::Instant::now();
-            black_box(check_at(&mut state, "999999", now));
-            times.push(begun.elapsed());
-        }
-    }
-    times
-        .iter_mut()
-        .map(|times| *times.select_nth_unstable(1_000).1)
-        .collect()
-}
-
+/// Whatever the state and the guess, a check computes as many MACs. How long it takes follows: the
+/// example `check_timing` shows by how much.
 #[test]
-fn wrong_expired_and_throttled_take_the_same_time() {
-    for method in [Method::Sms, Method::Totp] {
+fn wrong_expired_throttled_and_locked_cost_the_same() {
+    let old = [[2; 32], [3; 32]];
+    for (method, keys, wanted) in [
+        (Method::Sms, MacKey::new([1; 32]), 1),
+        (Method::Sms, MacKey::rotated([1; 32], old.into_iter()), 3),
+        // And the codes of the window.
+        (Method::Totp, MacKey::new([1; 32]), 4),
+        (Method::Totp, MacKey::rotated([1; 32], old.into_iter()), 6),
+    ] {
         let mut pending = with_authenticator();
         start_with(&mut pending, method, 0);
         let mut throttled = pending.clone();
         for _ in 0..5 {
             check(&mut throttled, WRONG, 0);
         }
-        let medians = medians(&[(pending.clone(), 0), (pending, 600), (throttled, 0)]);
-        let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-        // Without the MAC or the codes a check takes less than a tenth.
-        assert!(*most < *least * 2, "{method}: {medians:?}");
+        let mut locked = pending.clone();
+        locked.wrong_in_a_row = 100;
+        let cost = |state: &AuthState, guess: &str, second| {
+            let mut state = state.clone();
+            mac::runs::during(|| {
+                state.check(&CheckRequest {
+                    guess,
+                    key: &keys,
+                    now: at(second),
+                    rules: &Rules::default(),
+                });
+            })
+        };
+        let code = secret().code_at(at(600));
+        for guess in [pin(0).expose(), &code, WRONG, ""] {
+            for (state, second) in [
+                (&pending, 0),
+                (&pending, 600),
+                (&throttled, 0),
+                (&locked, 0),
+            ] {
+                assert_eq!(
+                    cost(state, guess, second),
+                    wanted,
+                    "{method} {guess} {second}"
+                );
+            }
+        }
     }
 }
 

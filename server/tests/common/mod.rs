@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 mod contract;
+pub(crate) mod served;
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) struct Client {
     url: String,
     /// The value of `X-Service-Auth`; empty leaves the header out.
     pub(crate) auth: String,
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 pub(crate) struct Answer {
@@ -81,7 +82,16 @@ impl Client {
     }
 
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same client with a connection for each request. A server closes one whose request it
+    /// did not read to the end, and the next request could come across it.
+    pub(crate) fn without_reuse(mut self) -> Self {
+        self.http = Hyper::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build_http();
         self
     }
 
@@ -105,7 +115,7 @@ impl Client {
             request = request.header("X-Service-Auth", &self.auth);
         }
         for (name, value) in &self.headers {
-            request = request.header(name, value);
+            request = request.header(name, value.as_slice());
         }
         let response = self
             .http

@@ -3,6 +3,7 @@
 
 mod authentication;
 mod budgets;
+mod isolation;
 mod keys;
 mod outbox;
 mod races;
@@ -53,6 +54,7 @@ pub(crate) async fn all(store: Shared) {
     records::services(&store).await;
     records::users(&store).await;
     records::odd_names(&store).await;
+    isolation::isolation(&store).await;
     authentication::authentication(&store).await;
     authentication::the_same_pin_again(&store).await;
     authentication::authenticators(&store).await;

@@ -86,7 +86,9 @@ impl SqliteStore {
         self.writer.run(release).await
     }
 
-    /// Lets `step` change a user's authentication, alone, and says what came of it.
+    /// Lets `step` change a user's authentication, alone, and says what came of it. Waits for the
+    /// disk whatever that is: SQLite does not write a row that stays as it was, and how long a
+    /// refusal takes would tell it from others.
     async fn change<T: Send + 'static>(
         &self,
         scope: UserScope,
@@ -98,6 +100,7 @@ impl SqliteStore {
             let mut state = user::state(db, &keys, scope)?;
             let done = step(&mut state);
             user::put_state(db, scope.user, &state)?;
+            beat(db)?;
             Ok(done)
         };
         self.writer.run(change).await
@@ -120,6 +123,13 @@ impl SqliteStore {
         };
         self.writer.run(change).await
     }
+}
+
+/// Writes.
+fn beat(db: &Connection) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE heartbeat SET beats = beats + 1")?
+        .execute(())?;
+    Ok(())
 }
 
 const ACCOUNT: &str = "SELECT id, username, password_hash, disabled, created_at FROM accounts";
@@ -211,10 +221,6 @@ impl Starting {
 impl Store for SqliteStore {
     /// Writes, since a full disk or a file that may only be read fails nothing else.
     async fn ready(&self) -> Result<(), StoreError> {
-        let beat = |db: &Connection| {
-            db.execute("UPDATE heartbeat SET beats = beats + 1", ())?;
-            Ok(())
-        };
         self.writer.run(beat).await
     }
 

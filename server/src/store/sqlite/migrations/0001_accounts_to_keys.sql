@@ -7,7 +7,7 @@ CREATE TABLE key_check (
     sealed BLOB NOT NULL
 ) STRICT;
 
--- One row that every readiness check writes.
+-- One row to write where nothing else would be written.
 CREATE TABLE heartbeat (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     beats INTEGER NOT NULL
