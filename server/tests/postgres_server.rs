@@ -71,8 +71,9 @@ async fn what_a_dead_server_did_not_send_another_does() {
         .client
         .user(&alive.client.service("shop").await, "jo")
         .await;
-    // It has looked into the outbox, and found nothing.
     assert_eq!(alive.client.initiate(&user, "sms").await.status, 201);
+    // So long that it has looked into the outbox again, and found nothing.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let dead = url.open(Keys::parse(&"01".repeat(32)).unwrap()).await;
     let account = dead.account("test").await.unwrap().unwrap().id;
     let ids: Vec<Uuid> = user.split('/').filter_map(|it| it.parse().ok()).collect();

@@ -94,3 +94,14 @@ pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
     tokio::spawn(connection);
     client
 }
+
+/// Sets what connections to a database begin with, from now on.
+pub(crate) async fn set(client: &tokio_postgres::Client, setting: &str) {
+    let name: String = client
+        .query_one("SELECT quote_ident(current_database())", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let set = format!("ALTER DATABASE {name} SET {setting}");
+    client.batch_execute(&set).await.unwrap();
+}

@@ -18,7 +18,7 @@ fn only(budgets: Budgets) -> Rules {
 
 /// How long a start has to wait; none when it sent a message.
 async fn wait(store: &Shared, scope: UserScope, second: i64, rules: &Rules) -> Option<u64> {
-    match start_by(store, scope, Method::Sms, second, rules).await {
+    match start_by(store, scope, Method::Sms, BUDGETS + second, rules).await {
         Started::Sms(_) => None,
         Started::OverBudget { retry_after } => Some(retry_after.as_secs()),
         other => panic!("{other:?}"),
@@ -57,9 +57,9 @@ pub(super) async fn per_user_and_number(store: &Shared) {
         ..Budgets::unlimited()
     });
     let (jo, zoe) = (some_user(store).await, some_user(store).await);
-    assert_eq!(wait(store, jo, 0, &rules).await, None);
-    assert_eq!(wait(store, jo, 1, &rules).await, Some(59));
-    assert_eq!(wait(store, zoe, 1, &rules).await, None);
+    assert_eq!(wait(store, jo, 10_000, &rules).await, None);
+    assert_eq!(wait(store, jo, 10_001, &rules).await, Some(59));
+    assert_eq!(wait(store, zoe, 10_001, &rules).await, None);
 
     // An authenticator sends nothing.
     let secret = TotpSecret::generate(random::fill).unwrap();
@@ -68,7 +68,7 @@ pub(super) async fn per_user_and_number(store: &Shared) {
     store.confirm_totp(jo, &code, at(1)).await.unwrap();
     let started = start_by(store, jo, Method::Totp, 1, &rules).await;
     assert!(matches!(started, Started::Totp));
-    assert_eq!(wait(store, jo, 60, &rules).await, None);
+    assert_eq!(wait(store, jo, 10_060, &rules).await, None);
 }
 
 pub(super) async fn per_account_and_prefix(store: &Shared) {
@@ -86,7 +86,8 @@ pub(super) async fn per_account_and_prefix(store: &Shared) {
         let service = service(store, mine).await;
         users.push(add_user(store, service, user_with(&unique("user"), phone)).await);
     }
-    let wait = async |user: usize, second| wait(store, users[user], second, &rules).await;
+    let wait =
+        async |user: usize, second: i64| wait(store, users[user], 20_000 + second, &rules).await;
     assert_eq!(wait(2, 0).await, None);
     assert_eq!(wait(2, 1).await, Some(9), "the longer prefix");
     assert_eq!(wait(1, 2).await, None);

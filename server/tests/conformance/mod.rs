@@ -90,6 +90,12 @@ pub(crate) async fn messages(store: &Shared) -> Vec<String> {
     outbox::pins(store, 0).await
 }
 
+/// When what depends on what was before is tested, each later than what is called before it: what
+/// is over for some step may be gone at any time after.
+const BUDGETS: i64 = 1_000_000;
+const KEYS: i64 = 2_000_000;
+const RACES: i64 = 3_000_000;
+
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }

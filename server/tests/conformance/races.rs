@@ -155,7 +155,7 @@ pub(super) async fn budgets_in_parallel(store: &Shared) {
             async move {
                 let rules = Rules::default();
                 matches!(
-                    start_by(&store, user, Method::Sms, 0, &rules).await,
+                    start_by(&store, user, Method::Sms, RACES, &rules).await,
                     Started::Sms(_)
                 )
             }
@@ -190,7 +190,7 @@ pub(super) async fn keys_in_parallel(store: &Shared) {
     for _ in 0..20 {
         let key = unique("key");
         let claimed = race(|_| {
-            let (store, claim) = (Arc::clone(store), claim(mine, &key, 1, 0));
+            let (store, claim) = (Arc::clone(store), claim(mine, &key, 1, RACES));
             async move { matches!(store.claim_key(&claim).await.unwrap(), Claimed::Run) }
         })
         .await;

@@ -44,6 +44,17 @@ impl Failure {
         }
     }
 
+    /// Whether a new connection is better than the one that this happened on.
+    pub(super) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::Sql(failure) => failure
+                .code
+                .as_ref()
+                .is_none_or(|code| *code == SqlState::READ_ONLY_SQL_TRANSACTION),
+            _ => false,
+        }
+    }
+
     /// Whether the database took the whole step back because of another that ran beside it.
     pub(super) fn is_conflict(&self) -> bool {
         let conflicts = [

@@ -205,12 +205,11 @@ impl Session {
         Ok(answers)
     }
 
-    /// Rolls back what is open, and says whether the connection may be used again. An error that
-    /// did not come from the database tells nothing of what it is left in.
+    /// Rolls back what is open, so that the connection may be used again, if it may: an error that
+    /// did not come from the database tells nothing of what it is left in, and one that says that
+    /// nothing may be written here comes from a database that was put back to follow another.
     async fn end(&self, failure: Option<&Failure>) {
-        if let Some(Failure::Sql(_)) = failure
-            && failure.and_then(Failure::code).is_none()
-        {
+        if failure.is_some_and(Failure::spoils_connection) {
             return;
         }
         let is_open = self.is_open.load(Ordering::Relaxed);
