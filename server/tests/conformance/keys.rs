@@ -5,7 +5,7 @@ use super::*;
 pub(super) fn claim(account: Uuid, key: &str, request: u8, second: i64) -> Claim {
     let (id, key) = (Uuid::new_v4(), key.to_owned());
     let day = Duration::from_hours(24);
-    Claim::new(id, account, key, [request; 32], at(second), day)
+    Claim::new(id, account, key, [request; 32], at(KEYS + second), day)
 }
 
 pub(super) async fn keys(store: &Shared) {
@@ -37,7 +37,16 @@ pub(super) async fn keys(store: &Shared) {
         Claimed::Run
     ));
     store.keep_answer(&first, &answer).await.unwrap();
-
+    for second in [1, 86_399] {
+        let Claimed::Replay(kept) = claimed(claim(mine, "k", 1, second)).await else {
+            panic!("not replayed");
+        };
+        assert!(kept == answer);
+        assert!(matches!(
+            claimed(claim(mine, "k", 2, second)).await,
+            Claimed::Reused
+        ));
+    }
     // A key that was given back, and one whose process died.
     let given_back = claim(mine, "b", 1, 0);
     claimed(given_back.clone()).await;
@@ -64,16 +73,6 @@ pub(super) async fn keys(store: &Shared) {
         Claimed::InProgress
     ));
 
-    for second in [1, 86_399] {
-        let Claimed::Replay(kept) = claimed(claim(mine, "k", 1, second)).await else {
-            panic!("not replayed");
-        };
-        assert!(kept == answer);
-        assert!(matches!(
-            claimed(claim(mine, "k", 2, second)).await,
-            Claimed::Reused
-        ));
-    }
     // After a day the key is free, also for another request.
     assert!(matches!(
         claimed(claim(mine, "k", 2, 86_400)).await,

@@ -42,11 +42,10 @@ pub(crate) type Shared = Arc<dyn Store>;
 #[allow(dead_code, reason = "only some stores have more than one server")]
 pub(crate) async fn while_keys_are_replaced(store: Shared) {
     budgets::per_user_and_number(&store).await;
+    keys::keys(&store).await;
     outbox::outbox(&store).await;
     races::budgets_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
-    // A day later at its end. A store may take away what is over then, and before.
-    keys::keys(&store).await;
 }
 
 pub(crate) async fn all(store: Shared) {
@@ -61,6 +60,7 @@ pub(crate) async fn all(store: Shared) {
     budgets::per_user_and_number(&store).await;
     budgets::per_account_and_prefix(&store).await;
     budgets::countries(&store).await;
+    keys::keys(&store).await;
     outbox::outbox(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
@@ -73,8 +73,6 @@ pub(crate) async fn all(store: Shared) {
     races::budgets_in_parallel(&store).await;
     races::names_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
-    // See above.
-    keys::keys(&store).await;
 }
 
 /// Puts a message into the outbox and gives its PIN.
