@@ -120,14 +120,12 @@ for (const [store, start] of Object.entries(STORES)) {
 
     it('another password is refused', async () => {
       const other = new Api(served.username, 'another', served.url);
-      await assert.rejects(
-        other.services.get('00000000-0000-4000-8000-000000000000'),
-        WrongCredentialsError,
-      );
+      const asked = other.services.get('00000000-0000-4000-8000-000000000000');
+      await assert.rejects(asked, WrongCredentialsError);
       await other.close();
     });
 
-    it('what is asked twice with a key happens once', async () => {
+    it('what is asked twice with a key happens once', async (test) => {
       /** What loses its answer next, as method and last part of the path. */
       let lost = '';
       let keys = [];
@@ -147,6 +145,10 @@ for (const [store, start] of Object.entries(STORES)) {
         }
       });
       const through = new Api(served.username, served.password, relay.url);
+      test.after(async () => {
+        await through.close();
+        await relay.stop();
+      });
 
       /** The one request there loses its answer, and comes again with the key of the first. */
       async function repeated(place, call) {
@@ -173,9 +175,6 @@ for (const [store, start] of Object.entries(STORES)) {
       assert.equal(await repeated('PUT auth', verify(wrong(pin))), false);
       assert.equal(await repeated('PUT auth', verify(pin)), true);
       assert.equal((await served.messages(number)).length, 1);
-
-      await through.close();
-      await relay.stop();
     });
   });
 }
