@@ -46,12 +46,13 @@ class Front:
     url: str
     authority: Path
 
-    def status(self, path: str) -> int:
-        """What it answers to a GET."""
+    def status(self, path: str, method: str = "GET") -> int:
+        """What it answers to a request."""
         context = ssl.create_default_context(cafile=str(self.authority))
         opener = direct(urllib.request.HTTPSHandler(context=context))
         try:
-            with opener.open(self.url + path, timeout=PATIENCE) as answer:
+            request = urllib.request.Request(self.url + path, method=method)
+            with opener.open(request, timeout=PATIENCE) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()

@@ -192,6 +192,30 @@ def test_behind_a_proxy(language: str, start: Callable[..., Any], tmp_path: Path
                 assert user.verify_pin(served.pin("+37255555555"))
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("language", "start"), [("nginx", nginx), ("caddyfile", caddy)], ids=["nginx", "caddy"]
+)
+def test_a_proxy_repeats_nothing(
+    language: str, start: Callable[..., Any], method: str, tmp_path: Path
+) -> None:
+    """Not even on a connection that it has kept, where it can't tell an answer that is lost from a
+    request that never arrived."""
+    (block,) = [it for it in ALL if it.language == language]
+
+    def losing(request: Request) -> Answer:
+        return answer(200) if request.method == "GET" else Answer(then="reset")
+
+    with scripted(losing) as server:
+        text = block.text.replace("127.0.0.1:8080", server.url.removeprefix("http://"))
+        with start(text, tmp_path) as front:
+            for time in range(1, 6):
+                assert front.status("/v1/x") == 200
+                assert front.status("/v1/x", method) == 502
+                asked = [request.method for request in server.requests].count(method)
+                assert asked == time
+
+
 # Programs.
 
 NUMBER = "+37255555555"
