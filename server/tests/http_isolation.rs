@@ -397,7 +397,7 @@ async fn history(steps: &[Step]) -> Result<Done, TestCaseError> {
 fn an_account_gets_the_answers_it_would_have_got_alone() {
     let done = Mutex::new(Done::new());
     let mut runner = TestRunner::new(ProptestConfig {
-        source_file: Some(file!()),
+        failure_persistence: None,
         ..ProptestConfig::with_cases(96)
     });
     let run = runner.run(&steps(), |steps| {

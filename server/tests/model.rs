@@ -246,7 +246,8 @@ fn deliveries() -> Bounds {
 /// Explores all of it. `at_least` states, so that it cannot become trivial unseen.
 fn explore(bounds: Bounds, at_least: usize) {
     let system = System::new(bounds, 1);
-    let checker = system.checker().threads(2).spawn_bfs().join();
+    let checker = system.checker().finish_when(HasDiscoveries::AnyFailures);
+    let checker = checker.threads(2).spawn_bfs().join();
     checker.assert_properties();
     let states = checker.unique_state_count();
     assert!(states >= at_least, "{states} states");

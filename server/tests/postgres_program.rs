@@ -130,7 +130,8 @@ fn a_password_is_nowhere_to_be_seen() {
     assert_eq!(code, 0);
     assert!(help.contains("VERIGATOR_STORE"), "{help}");
     let typo = Machine::new("postgres//jo:s3cret@127.0.0.1:1/x").refused(&["account", "list"]);
-    let part = Machine::new("postgres://jo:s3cret/@db/x").refused(&["account", "list"]);
+    let part =
+        Machine::new("postgres://jo:s3cret@db/x?sslmode=s3cret").refused(&["account", "list"]);
     assert!(
         part.starts_with("verigator: --store: a database is postgres://"),
         "{part}"

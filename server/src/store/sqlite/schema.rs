@@ -158,3 +158,28 @@ pub(super) fn seal_anew(
     alone.commit()?;
     Ok(sealed > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No test can cut the power; this is what makes a commit outlive it.
+    #[test]
+    fn every_connection_waits_for_the_disk_and_overwrites_what_it_deletes() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let db = open(&folder.path().join("db")).unwrap();
+            let number = |name: &str| -> i64 {
+                let value = db.pragma_query_value(None, name, |row| row.get(0));
+                value.unwrap()
+            };
+            assert_eq!(number("synchronous"), 2, "FULL");
+            assert_eq!(number("foreign_keys"), 1);
+            assert_eq!(number("secure_delete"), 1);
+            let journal: String = db
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .unwrap();
+            assert_eq!(journal, "wal");
+        }
+    }
+}
