@@ -8,7 +8,6 @@
     reason = "a test"
 )]
 
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
 

@@ -10,9 +10,7 @@
 )]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its own part")]
 mod kept;
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
 

@@ -11,7 +11,6 @@
 #[path = "common/choosing.rs"]
 mod choosing;
 mod conformance;
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
 
@@ -412,11 +411,11 @@ async fn cutting(url: &str, asked: Arc<Left>, answered: Arc<Left>) -> String {
             let (from_far, to_far) = far.into_split();
             let (asked, answered) = (Arc::clone(&asked), Arc::clone(&answered));
             tokio::spawn(async move {
-                // Whichever ends, the other does, and both sides are closed.
-                tokio::select! {
-                    () = asked.pass(from_near, to_far) => {}
-                    () = answered.pass(from_far, to_near) => {}
-                }
+                // What was asked before a cut is still answered.
+                tokio::join!(
+                    asked.pass(from_near, to_far),
+                    answered.pass(from_far, to_near)
+                )
             });
         }
     });

@@ -1,4 +1,5 @@
 //! A PostgreSQL of the test binary's own, and a database of each test's own in it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
     io::{BufRead, BufReader, Write},

@@ -1,5 +1,6 @@
 //! What a store leaves behind, with a whole server above it: what is there after a new start,
 //! and what is swept.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
     sync::{Arc, Mutex},

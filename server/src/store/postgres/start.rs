@@ -5,7 +5,6 @@ use super::{
     failure::Failure,
     outbox,
     sent::{COUNT, Counts},
-    service::may_use,
     session::{Session, Value, call},
     user::{self, PUT_STATE, PutState},
 };
@@ -17,13 +16,10 @@ use crate::{
         message::{Message, Sender},
     },
     store::{
-        Refusal, Started, UserScope,
+        Started, UserScope,
         sealed::{self, message::seal, micros, open_phone},
     },
 };
-
-/// Whose the service is, and what it puts into a message.
-const SERVICE: &str = "SELECT account, name, fqdn, template FROM services WHERE id = $1";
 
 pub(super) async fn start(
     db: &Session,
@@ -32,17 +28,8 @@ pub(super) async fn start(
     request: &StartRequest<'_>,
 ) -> Result<Started, Failure> {
     let StartRequest { id, now, rules, .. } = *request;
-    let service = &scope.service.service;
-    let [services, users] = db
-        .begin([
-            call(SERVICE, &[service]),
-            call(user::LOCK, &[&scope.user, service]),
-        ])
-        .await?;
-    may_use(&services, scope.service)?;
-    let service = services.first().ok_or(Refusal::ServiceNotFound)?;
-    let row = users.first().ok_or(Refusal::UserNotFound)?;
-    let mut state = user::state(row, keys, scope.user)?;
+    let row = user::lock(db, scope).await?;
+    let mut state = user::state(&row, keys, scope.user)?;
     let to = open_phone(keys, scope.user, row.try_get("phone")?)?;
 
     // Most that is refused is so whatever was sent before: nothing is counted and locked for it.
@@ -54,11 +41,10 @@ pub(super) async fn start(
     let start = state.start(request, may_send);
 
     let sends = matches!(start, Start::Sms { .. });
-    let (name, fqdn): (&str, &str) = (service.try_get(1)?, service.try_get(2)?);
-    let template = sealed::template(service.try_get(3)?)?;
+    let template = sealed::template(row.try_get("template")?)?;
     let sender = Sender {
-        name,
-        fqdn,
+        name: row.try_get("name")?,
+        fqdn: row.try_get("fqdn")?,
         template: template.as_ref(),
     };
     let started = Started::new(start, |pin, expires_at| {

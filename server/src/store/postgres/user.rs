@@ -19,11 +19,12 @@ use crate::{
 /// Users that are sealed anew in one transaction when a key was replaced.
 const SEALED_AT_ONCE: i64 = 1000;
 
-/// A user's row, for whoever changes it: nobody else does until the transaction is over.
-pub(super) const LOCK: &str = "
-    SELECT phone, auth_id, pin_mac, started_at, expires_at, tries_left, last_pin_at,
-           wrong_in_a_row, totp_secret, totp_confirmed, totp_last_step
-    FROM users WHERE id = $1 AND service = $2 FOR UPDATE";
+/// A user's row with its service's, for whoever changes it: see [`lock`].
+const LOCK: &str = "
+    SELECT account, name, fqdn, template, phone, auth_id, pin_mac, started_at, expires_at,
+           tries_left, last_pin_at, wrong_in_a_row, totp_secret, totp_confirmed, totp_last_step
+    FROM users JOIN services ON services.id = users.service
+    WHERE users.id = $1 AND users.service = $2 FOR UPDATE OF users";
 
 /// Writes an authentication, with the values of a [`PutState`].
 pub(super) const PUT_STATE: &str = "
@@ -127,7 +128,20 @@ pub(super) async fn delete(db: &Session, scope: UserScope) -> Result<(), Failure
     Ok(())
 }
 
-/// The authentication in a row that [`LOCK`] gave.
+/// Begins a transaction that has a user for itself. Gives its row, with its service's.
+pub(super) async fn lock(db: &Session, scope: UserScope) -> Result<Row, Failure> {
+    let service = &scope.service.service;
+    let [mut users] = db.begin([call(LOCK, &[&scope.user, service])]).await?;
+    if let Some(row) = users.pop() {
+        may_use(std::slice::from_ref(&row), scope.service)?;
+        return Ok(row);
+    }
+    let [owner] = db.ask([call(MAY_USE, &[service])]).await?;
+    may_use(&owner, scope.service)?;
+    Err(Refusal::UserNotFound.into())
+}
+
+/// The authentication in a row that [`lock`] gave.
 pub(super) fn state(row: &Row, keys: &Keys, user: Uuid) -> Result<AuthState, Failure> {
     const WRONG: SealedError = SealedError::Value("an authentication");
     let number = |value: i64| u32::try_from(value).map_err(|_| WRONG);
@@ -206,16 +220,8 @@ pub(super) async fn change<T>(
     step: impl FnOnce(&mut AuthState) -> T,
     is_news: impl FnOnce(&T) -> bool,
 ) -> Result<T, Failure> {
-    let service = &scope.service.service;
-    let [owner, users] = db
-        .begin([
-            call(MAY_USE, &[service]),
-            call(LOCK, &[&scope.user, service]),
-        ])
-        .await?;
-    may_use(&owner, scope.service)?;
-    let row = users.first().ok_or(Refusal::UserNotFound)?;
-    let mut state = state(row, keys, scope.user)?;
+    let row = lock(db, scope).await?;
+    let mut state = state(&row, keys, scope.user)?;
     let done = step(&mut state);
     if !is_news(&done) {
         return Ok(done);
