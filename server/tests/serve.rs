@@ -8,6 +8,10 @@
 )]
 
 mod common;
+#[path = "common/kills.rs"]
+mod kills;
+#[path = "common/ledger.rs"]
+mod ledger;
 #[path = "common/program.rs"]
 mod program;
 
@@ -16,18 +20,12 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     process::Stdio,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
     time::Duration,
 };
 
-use common::Client;
+use kills::survives_kills;
 use program::{Printed, Served, account, pin, run, said, verigator};
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::task::JoinSet;
+use serde_json::json;
 
 #[tokio::test]
 async fn it_serves_drains_and_remembers() {
@@ -267,131 +265,11 @@ fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
     drop(listening);
 }
 
-/// What is known of one user.
-#[derive(Clone)]
-struct Known {
-    path: String,
-    phone: String,
-    /// Its start was answered with 201.
-    started: bool,
-    /// How often its PIN was answered as verified.
-    verified: usize,
-    /// A check got no answer, so the PIN may be spent.
-    asked: bool,
-}
-
-type Ledger = Arc<Mutex<Vec<Known>>>;
-
-/// Signs users in until the server is gone.
-async fn load(client: Client, service: String, ledger: Ledger, printed: Printed) {
-    static NEXT: AtomicU64 = AtomicU64::new(10_000_000);
-    let client = Arc::new(client);
-    loop {
-        let phone = format!("+372{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let body = json!({"phone_number": phone, "id_in_service": phone}).to_string();
-        let Ok(made) = client
-            .try_raw("POST", &format!("{service}/users"), body)
-            .await
-        else {
-            return;
-        };
-        assert_eq!(made.status, 201);
-        let path = format!("{service}/users/{}", made.json()["id"].as_str().unwrap());
-        let place = {
-            let mut ledger = ledger.lock().unwrap();
-            ledger.push(Known {
-                path: path.clone(),
-                phone: phone.clone(),
-                started: false,
-                verified: 0,
-                asked: false,
-            });
-            ledger.len() - 1
-        };
-        let auth = format!("{path}/auth");
-        let start = client.try_raw("POST", &auth, "{\"method\":\"sms\"}").await;
-        let Ok(start) = start else { return };
-        assert_eq!(start.status, 201);
-        ledger.lock().unwrap()[place].started = true;
-        let Some(pin) = pin(&printed, &phone).await else {
-            return;
-        };
-        ledger.lock().unwrap()[place].asked = true;
-        let mut checks = JoinSet::new();
-        for _ in 0..3 {
-            let (client, auth) = (Arc::clone(&client), auth.clone());
-            let body = json!({ "token": pin }).to_string();
-            checks.spawn(async move { client.try_raw("PUT", &auth, body).await });
-        }
-        let answers = checks.join_all().await;
-        let right = |it: &&common::Answer| it.json()["verified"] == Value::Bool(true);
-        let verified = answers.iter().flatten().filter(right).count();
-        ledger.lock().unwrap()[place].verified += verified;
-        if answers.iter().any(Result::is_err) {
-            return;
-        }
-    }
-}
-
 /// Kills of the one test that takes longest; enough to meet every step of a request.
 const KILLS: u64 = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_under_load_it_loses_nothing_and_accepts_nothing_twice() {
-    let folder: TempDir = tempfile::tempdir().unwrap();
-    let auth = format!("shop:{}", account(folder.path(), "shop"));
-    let (printed, ledger) = (Printed::default(), Ledger::default());
-    let mut service = None;
-    for kill in 0..KILLS {
-        let mut served = Served::start(folder.path(), &[], &printed);
-        let client = served.client(&auth);
-        if service.is_none() {
-            service = Some(client.service("shop").await);
-        }
-        let path = service.clone().unwrap();
-        let mut tasks = JoinSet::new();
-        for _ in 0..6 {
-            tasks.spawn(load(
-                client.clone(),
-                path.clone(),
-                Arc::clone(&ledger),
-                Arc::clone(&printed),
-            ));
-        }
-        // Not always in the same place.
-        tokio::time::sleep(Duration::from_millis(60 + kill * 37 % 190)).await;
-        assert_eq!(served.end("-KILL"), None);
-        tasks.join_all().await;
-    }
-
-    let served = Served::start(folder.path(), &[], &printed);
-    let client = served.client(&auth);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let known = ledger.lock().unwrap().clone();
-    let (mut verified, mut resumed) = (0, 0);
-    for it in &known {
-        assert_eq!(client.get(&it.path).await.status, 200, "a user was lost");
-        assert!(it.verified <= 1, "verified {} times", it.verified);
-        if !it.started {
-            continue;
-        }
-        let pin = pin(&printed, &it.phone).await;
-        let pin = pin.unwrap_or_else(|| panic!("a message was lost"));
-        let answer = client.verify(&it.path, &pin).await;
-        if it.verified == 1 {
-            verified += 1;
-            assert_eq!(answer.status, 404, "a PIN is right twice");
-        } else if answer.status == 200 {
-            assert_eq!(answer.json()["verified"], true, "a start was lost");
-            resumed += 1;
-        } else {
-            assert!(it.asked, "a start was lost");
-        }
-    }
-    assert!(
-        verified > 50,
-        "only {verified} of {} were verified",
-        known.len()
-    );
-    assert!(resumed > 0, "no kill came between a message and its check");
+    let folder = tempfile::tempdir().unwrap();
+    survives_kills(folder.path(), &[], KILLS, Duration::from_secs(2)).await;
 }
