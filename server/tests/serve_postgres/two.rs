@@ -18,6 +18,12 @@ const ALLOWED: &str = "
     CREATE OR REPLACE FUNCTION settle() RETURNS trigger LANGUAGE plpgsql
         AS $$ BEGIN RETURN OLD; END $$";
 
+/// Once it stands, messages fall due together, at every full second.
+const TOGETHER: &str = "
+    CREATE FUNCTION together() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN NEW.due = (NEW.due / 1000000 + 1) * 1000000; RETURN NEW; END $$;
+    CREATE TRIGGER together BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION together()";
+
 /// A message that was on its way is nobody else's for longer than this.
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -63,4 +69,28 @@ async fn one_of_two_is_killed_in_mid_load_and_the_other_has_lost_nothing() {
         }
     }
     assert!(twice > 0, "no message was on its way in the dead one");
+}
+
+/// Both look for what is due at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_look_at_the_same_time_send_each_message_once() {
+    let house = House::new().await;
+    house.database.batch_execute(TOGETHER).await.unwrap();
+    let (one, two) = (house.serve(), house.serve());
+    let balancer = Proxy::start(vec![one.address(), two.address()]).await;
+    let url = format!("http://{}", balancer.address());
+    let mut crowd = Crowd::gather(&house, &url, 64).await;
+    crowd.sign_in(400).await;
+    let (_, failures) = crowd.end().await;
+    assert!(failures.is_empty(), "{failures:?}");
+    house.until_all_is_sent().await;
+    let by_both = [one.child.id(), two.child.id()];
+    let printed = house.printed.lock().unwrap();
+    for prints in printed.values() {
+        assert_eq!(prints.len(), 1, "two live servers sent it");
+    }
+    for by in by_both {
+        let sent = printed.values().flatten().filter(|it| it.by == by).count();
+        assert!(sent > 50, "one of them sent only {sent}");
+    }
 }
