@@ -6,15 +6,21 @@
     reason = "a test"
 )]
 
+#[path = "common/choosing.rs"]
+mod choosing;
 mod common;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use choosing::Choosing;
 use common::{Client, parts, serve_app};
 use tokio::{sync::Semaphore, task::JoinSet};
 use verigator_server::{
@@ -22,7 +28,7 @@ use verigator_server::{
     clock::{Clock, MovableClock, SystemClock},
     delivery::{Deliver, DeliveryError, Message, Reason},
     engine::keys::Keys,
-    store::{Store, memory::MemoryStore},
+    store::{Store, StoreError, memory::MemoryStore},
 };
 
 /// What a provider does with a message.
@@ -263,6 +269,53 @@ async fn the_first_attempt_starts_within_10_ms() {
     waits.sort_unstable();
     // The machine may be busy with other tests: the median is the program's own.
     assert!(waits[25] < Duration::from_millis(10), "{waits:?}");
+}
+
+/// As when a process is stopped, and goes on when others think that it is dead.
+#[tokio::test]
+async fn what_was_held_up_for_as_long_as_its_lease_is_left_to_others() {
+    let clock: Arc<Mutex<Option<Arc<MovableClock>>>> = Arc::default();
+    let (memory, holds) = (Arc::new(MemoryStore::default()), Arc::clone(&clock));
+    let store = Choosing::new(move |step| {
+        if step == "pick_up_messages"
+            && let Some(clock) = holds.lock().unwrap().take()
+        {
+            clock.advance(Duration::from_secs(12));
+        }
+        Ok(Arc::clone(&memory) as _)
+    });
+    let provider = Provider::new("one", &[]);
+    let server = Server::start(Arc::new(store), &[&provider]).await;
+    *clock.lock().unwrap() = Some(Arc::clone(&server.clock));
+    server.initiate().await;
+    until("it was held up", || clock.lock().unwrap().is_none()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(provider.heard(), 0, "another may have it by now");
+    server.clock.advance(Duration::from_secs(9));
+    until("it is sent", || provider.heard() == 1).await;
+}
+
+/// The store is away just after a message was sent.
+#[tokio::test]
+async fn what_could_not_be_settled_is_settled_later_and_not_sent_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (memory, counts) = (Arc::new(MemoryStore::default()), Arc::clone(&asked));
+    let kept = Arc::clone(&memory);
+    let store = Choosing::new(move |step| {
+        if step == "settle_message" && counts.fetch_add(1, Ordering::Relaxed) < 3 {
+            return Err(StoreError::Unavailable("away".into()));
+        }
+        Ok(Arc::clone(&memory) as _)
+    });
+    let provider = Provider::new("one", &[]);
+    let server = Server::start(Arc::new(store), &[&provider]).await;
+    server.initiate().await;
+    until("it is settled", || asked.load(Ordering::Relaxed) == 4).await;
+    assert_eq!(kept.queue(1).await.unwrap().messages, 0);
+    server.clock.advance(Duration::from_secs(30));
+    server.app.courier.wake();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(provider.heard(), 1);
 }
 
 #[cfg(feature = "sqlite")]

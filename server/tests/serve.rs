@@ -8,6 +8,10 @@
 )]
 
 mod common;
+#[path = "common/kills.rs"]
+mod kills;
+#[path = "common/ledger.rs"]
+mod ledger;
 #[path = "common/program.rs"]
 mod program;
 
@@ -16,8 +20,10 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     process::Stdio,
+    time::Duration,
 };
 
+use kills::survives_kills;
 use program::{Printed, Served, account, pin, run, said, verigator};
 use serde_json::json;
 
@@ -257,4 +263,13 @@ fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
     assert!(at.join("a.key").exists());
     let listening = Served::start(at, &["--config", "verigator.toml"], &Printed::default());
     drop(listening);
+}
+
+/// Kills of the one test that takes longest; enough to meet every step of a request.
+const KILLS: u64 = 50;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_it_loses_nothing_and_accepts_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    survives_kills(folder.path(), &[], KILLS, Duration::from_secs(2)).await;
 }

@@ -99,7 +99,10 @@ fn in_turn(stores: Vec<Shared>) -> Shared {
 }
 
 fn is_unavailable<T>(done: &Result<T, StoreError>) -> bool {
-    matches!(done, Err(StoreError::Unavailable(_)))
+    matches!(
+        done,
+        Err(StoreError::Unavailable(_) | StoreError::Unknown(_))
+    )
 }
 
 /// Also in every race.
@@ -454,8 +457,8 @@ async fn a_check_that_was_cut_is_unknown_and_never_right_twice() {
             left.0.store(PLENTY, Ordering::Relaxed);
             match (done, check(&store, jo, &pin, 0).await) {
                 (Ok(Check::Verified(_)), Check::NotStarted) => known += 1,
-                (Err(StoreError::Unavailable(_)), Check::NotStarted) => happened += 1,
-                (Err(StoreError::Unavailable(_)), Check::Verified(_)) => did_not += 1,
+                (Err(StoreError::Unknown(_)), Check::NotStarted) => happened += 1,
+                (done, Check::Verified(_)) if is_unavailable(&done) => did_not += 1,
                 other => panic!("after {bytes} bytes: {other:?}"),
             }
         }
@@ -514,7 +517,7 @@ async fn what_cannot_be_reached_is_unavailable_until_it_is_back() {
         }
         assert!(begun.elapsed() < Duration::from_secs(20));
         let error = open(&url, &[1]).await.err().unwrap();
-        assert!(matches!(error, PostgresError::Database(_)), "{error}");
+        assert!(matches!(error, PostgresError::Away(_)), "{error}");
         server = tokio::task::spawn_blocking(move || {
             server.start_again();
             server

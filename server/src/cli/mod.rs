@@ -79,6 +79,8 @@ const LOG: &str = "VERIGATOR_LOG";
 
 /// The status of a program that was told something it cannot do.
 const BAD_CONFIGURATION: u8 = 2;
+/// What it asked has refused, has failed, or is not there.
+const FAILED: u8 = 3;
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
@@ -129,9 +131,18 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn end(done: Result<(), impl Display>) -> ExitCode {
+/// Why a command ends with an error.
+trait Reason: Display {
+    /// Whether the same may go well later, with nothing done about it.
+    fn may_pass(&self) -> bool {
+        false
+    }
+}
+
+fn end(done: Result<(), impl Reason>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.may_pass() => end_with(FAILED, &error),
         Err(error) => refuse(&error),
     }
 }
@@ -159,6 +170,10 @@ fn misread(error: &clap::Error) -> ExitCode {
 }
 
 fn refuse(error: &dyn Display) -> ExitCode {
+    end_with(BAD_CONFIGURATION, error)
+}
+
+fn end_with(status: u8, error: &dyn Display) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "verigator: {error}");
-    ExitCode::from(BAD_CONFIGURATION)
+    ExitCode::from(status)
 }

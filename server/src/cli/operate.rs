@@ -16,7 +16,7 @@ use verigator_server::{
 };
 use zeroize::Zeroizing;
 
-use super::store;
+use super::{Reason, store};
 
 #[derive(Debug, Args)]
 pub(super) struct AccountOptions {
@@ -76,6 +76,18 @@ pub(super) enum Error {
     Random(#[from] random::RandomError),
     #[error("cannot use the terminal: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl Reason for Error {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Open(error) => error.may_pass(),
+            Self::Store(error) | Self::Account(AccountsError::Store(error)) => {
+                !matches!(error, StoreError::Refused(_))
+            }
+            Self::Account(_) | Self::Random(_) | Self::Io(_) => false,
+        }
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -6,7 +6,7 @@ use clap::Args;
 use thiserror::Error;
 use verigator_server::sandbox::{Sandbox, SandboxError};
 
-use super::signals;
+use super::{Reason, signals};
 
 #[derive(Debug, Args)]
 #[command(after_help = "No budget limits how many messages are sent here.")]
@@ -30,6 +30,8 @@ pub(super) enum Error {
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
 }
+
+impl Reason for Error {}
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(options: &Options) -> Result<(), Error> {

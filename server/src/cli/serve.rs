@@ -23,7 +23,7 @@ use verigator_server::{
 };
 
 use super::{
-    delivery, operate, signals, store, tls,
+    Reason, delivery, operate, signals, store, tls,
     values::{self, Allowance},
 };
 
@@ -168,6 +168,12 @@ pub(super) enum Error {
     Listen(SocketAddr, std::io::Error),
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl Reason for Error {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_pass())
+    }
 }
 
 /// Runs until SIGINT or SIGTERM.

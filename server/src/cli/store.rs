@@ -5,6 +5,8 @@ use std::{
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use clap::Args;
@@ -26,6 +28,9 @@ use super::values::Place;
 
 /// Holds the keys themselves, in place of a file.
 const KEY: &str = "VERIGATOR_KEY";
+
+/// How long a process may take to write the key into the file that it has made.
+const KEY_WRITTEN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct StoreOptions {
@@ -82,6 +87,13 @@ pub(super) enum Error {
     Random(#[from] random::RandomError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Error {
+    /// Whether the same may go well later, with nothing done about it.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Postgres(_, PostgresError::Away(_)))
+    }
 }
 
 /// A store for a server.
@@ -202,14 +214,26 @@ impl StoreOptions {
                 return Err(Error::KeyMode(path.clone()));
             }
         }
-        let text = std::fs::read_to_string(path).map(Zeroizing::new);
-        Keys::parse(&text.map_err(failed)?).map_err(|error| Error::KeyFile(path.clone(), error))
+        let text = read_key(path).map_err(failed)?;
+        Keys::parse(&text).map_err(|error| Error::KeyFile(path.clone(), error))
     }
 }
 
 async fn connect(address: &Address) -> Result<Database, Error> {
     let database = Database::connect(address).await;
     database.map_err(|error| Error::Postgres(Box::new(address.clone()), error))
+}
+
+/// Waits for a moment for whoever has just made the file and not written it yet.
+fn read_key(path: &Path) -> std::io::Result<Zeroizing<String>> {
+    let begun = Instant::now();
+    loop {
+        let text = Zeroizing::new(std::fs::read_to_string(path)?);
+        if !text.is_empty() || begun.elapsed() > KEY_WRITTEN {
+            return Ok(text);
+        }
+        sleep(Duration::from_millis(10));
+    }
 }
 
 fn make_key(path: &Path) -> Result<(), Error> {

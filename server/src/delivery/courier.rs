@@ -43,6 +43,9 @@ const AT_ONCE: usize = 64;
 /// How long to wait when the store fails, and at most before looking again: the clock may have
 /// been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait before saying again what came of a message: less than for the next look, which
+/// might find the message once more.
+const SETTLE_AGAIN: Duration = Duration::from_millis(200);
 
 /// Sends what the store says must be sent.
 pub struct Courier {
@@ -182,7 +185,8 @@ impl Courier {
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the outbox could not be read");
+                    // A store tells of its failures by itself.
+                    tracing::debug!(%error, "the outbox could not be read");
                     LOOK_AGAIN
                 }
             };
@@ -224,7 +228,7 @@ impl Courier {
             };
             let courier = Arc::clone(self);
             self.tasks.spawn(async move {
-                courier.send(&outgoing, pickup.lease).await;
+                courier.send(&outgoing, pickup).await;
                 drop(slot);
             });
         }
@@ -260,18 +264,37 @@ impl Courier {
     }
 
     /// Makes one round of the providers with a message, and says in the store what came of it.
-    async fn send(&self, outgoing: &Outgoing, lease: Uuid) {
+    async fn send(&self, outgoing: &Outgoing, Pickup { lease, until, .. }: Pickup) {
+        let attempts = u32::try_from(self.providers.len()).unwrap_or(u32::MAX);
+        if after(self.clock.now(), ATTEMPT.saturating_mul(attempts)) > until {
+            // Something held this up, such as a process that was stopped. The lease may be over
+            // before the round is, and then another server sends the message, too.
+            return;
+        }
         let settled = self.round(outgoing).await;
         let waiting = lock(&self.awaited).remove(&outgoing.id);
-        if let Err(error) = self.store.settle_message(outgoing.id, lease, settled).await {
-            tracing::error!(%error, "a message could not be settled, and may be sent again");
-        }
+        let said = self.store.settle_message(outgoing.id, lease, settled).await;
         if let Some(waiting) = waiting {
             // Whoever asked may be gone.
             let _ = waiting.done.send(());
         }
+        if said.is_err() {
+            self.settle(outgoing, lease, settled).await;
+        }
         if settled != Settled::Over {
             self.wakes.notify_one();
+        }
+    }
+
+    /// Says again and again what came of a message, as long as it would go out once more if nobody
+    /// said so: a store that is away for less than a lease then makes no second message.
+    async fn settle(&self, outgoing: &Outgoing, lease: Uuid, settled: Settled) {
+        while self.clock.now() < outgoing.message.expires_at {
+            sleep(SETTLE_AGAIN).await;
+            let said = self.store.settle_message(outgoing.id, lease, settled).await;
+            if said.is_ok() {
+                break;
+            }
         }
     }
 

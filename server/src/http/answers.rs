@@ -97,9 +97,12 @@ pub enum ApiError {
     /// A fault of the server. The log says more.
     #[error("the server failed")]
     Internal,
-    /// The store failed.
+    /// The store failed, and the request was not done.
     #[error("the server cannot reach its store")]
     StoreUnavailable,
+    /// The store failed, and the request may have been done: to ask again may do it twice.
+    #[error("the server has lost its store, and does not know whether the request was done")]
+    StoreLost,
 }
 
 /// Only an operator lifts a lock; a client that waits for it asks once an hour.
@@ -139,6 +142,7 @@ impl ApiError {
             Self::UserLocked => (StatusCode::TOO_MANY_REQUESTS, "user_locked"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            Self::StoreLost => (StatusCode::SERVICE_UNAVAILABLE, "store_lost"),
         }
     }
 
@@ -197,10 +201,9 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(refusal) => refusal.into(),
-            StoreError::Unavailable(cause) => {
-                tracing::error!(%cause, "the store failed");
-                Self::StoreUnavailable
-            }
+            // The store's own log says why.
+            StoreError::Unavailable(_) => Self::StoreUnavailable,
+            StoreError::Unknown(_) => Self::StoreLost,
         }
     }
 }

@@ -35,7 +35,9 @@ pub(crate) async fn live() -> Response {
 }
 
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    app.store.ready().await?;
+    // What was asked for only to see it done may be asked for again.
+    let ready = app.store.ready().await;
+    ready.map_err(|_| ApiError::StoreUnavailable)?;
     Ok(json_answer(StatusCode::OK, &json!({ "status": "ready" })))
 }
 
@@ -57,8 +59,7 @@ async fn outbox(app: &App) -> Option<OutboxGauges> {
     if asked.is_err() {
         tracing::error!("the outbox could not be counted in time");
     }
-    // An answer's error says in the log why the store failed.
-    let queue = asked.ok()?.map_err(ApiError::from).ok()?;
+    let queue = asked.ok()?.ok()?;
     // Due in the future is not waiting yet.
     let waited = queue
         .first_due

@@ -24,10 +24,10 @@ use super::{
 use crate::{
     app::App,
     random,
-    store::{Claim, Claimed, StoredAnswer},
+    store::{Claim, Claimed, StoreError, StoredAnswer},
 };
 
-/// How long to wait before trying again to give a key back.
+/// How long to wait before trying again to settle a key.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs a POST or PUT with a key once.
@@ -86,7 +86,13 @@ async fn once(
         app.clock.now(),
         app.rules.idempotency_for,
     );
-    match app.store.claim_key(&claim).await? {
+    let claimed = app.store.claim_key(&claim).await;
+    if let Err(StoreError::Unknown(_)) = claimed {
+        // It may be claimed by a request that will not run.
+        tokio::spawn(settle_later(Arc::clone(app), claim, None));
+        return Err(ApiError::StoreUnavailable);
+    }
+    match claimed? {
         Claimed::Replay(answer) => {
             let status = StatusCode::from_u16(answer.status).map_err(|_| ApiError::Internal)?;
             Ok(raw(status, answer.body))
@@ -95,50 +101,49 @@ async fn once(
         Claimed::Reused => Err(ApiError::IdempotencyKeyReused),
         Claimed::Run => {
             let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-            settle(app, &claim, response).await
+            settle(app, claim, response).await
         }
     }
 }
 
 /// Keeps the answer, or gives the key back. When the store fails now, the operation has happened
-/// and its answer still goes out: what is lost is only the replay.
-async fn settle(app: &Arc<App>, claim: &Claim, response: Response) -> Result<Response, ApiError> {
+/// and its answer still goes out.
+async fn settle(app: &Arc<App>, claim: Claim, response: Response) -> Result<Response, ApiError> {
     let status = response.status();
-    let settled =
-        if status.is_server_error() || response.headers().contains_key(header::RETRY_AFTER) {
-            let abandoned = app.store.abandon_key(claim).await;
-            if abandoned.is_err() {
-                tokio::spawn(abandon(Arc::clone(app), claim.clone()));
-            }
-            (abandoned, response)
-        } else {
-            let (parts, body) = response.into_parts();
-            let body = body
-                .collect()
-                .await
-                .map_err(|_| ApiError::Internal)?
-                .to_bytes();
-            let answer = StoredAnswer {
-                status: status.as_u16(),
-                body: body.to_vec(),
-            };
-            let kept = app.store.keep_answer(claim, &answer).await;
-            (kept, Response::from_parts(parts, Body::from(body)))
-        };
-    if let (Err(error), _) = &settled {
-        tracing::error!(%error, "an idempotency key could not be settled");
+    if status.is_server_error() || response.headers().contains_key(header::RETRY_AFTER) {
+        if app.store.abandon_key(&claim).await.is_err() {
+            tokio::spawn(settle_later(Arc::clone(app), claim, None));
+        }
+        return Ok(response);
     }
-    Ok(settled.1)
+    let (parts, body) = response.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(|_| ApiError::Internal)?
+        .to_bytes();
+    let answer = StoredAnswer {
+        status: status.as_u16(),
+        body: body.to_vec(),
+    };
+    if app.store.keep_answer(&claim, &answer).await.is_err() {
+        tokio::spawn(settle_later(Arc::clone(app), claim, Some(answer)));
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// Gives a key back once the store answers again: the client may come again before the claim is
-/// over by itself.
-async fn abandon(app: Arc<App>, claim: Claim) {
+/// Keeps the answer, or gives the key back when there is none, once the store works again: the
+/// client may come again before the claim is over by itself.
+async fn settle_later(app: Arc<App>, claim: Claim, answer: Option<StoredAnswer>) {
     while app.clock.now() < claim.lease_until {
-        tokio::time::sleep(AGAIN).await;
-        if app.store.abandon_key(&claim).await.is_ok() {
+        let settled = match &answer {
+            Some(answer) => app.store.keep_answer(&claim, answer).await,
+            None => app.store.abandon_key(&claim).await,
+        };
+        if settled.is_ok() {
             return;
         }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

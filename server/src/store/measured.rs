@@ -1,6 +1,9 @@
-//! Any store, with the time that each of its steps takes.
+//! Any store, with the time that each of its steps takes, and a word in the log when one fails.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,23 +21,60 @@ use crate::{
     metrics::Metrics,
 };
 
+/// How long to say nothing more of a store that fails: every request would have a word.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// A store around a store.
 pub struct Measured {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
+    failures: Mutex<Failures>,
+}
+
+/// Steps that failed.
+#[derive(Default)]
+struct Failures {
+    /// When the log last told of one.
+    told: Option<Instant>,
+    /// How many there were since.
+    untold: u64,
 }
 
 impl Measured {
     /// Counts the steps of `store` in `metrics`.
     pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
-        Self { store, metrics }
+        Self {
+            store,
+            metrics,
+            failures: Mutex::default(),
+        }
     }
 
-    async fn time<T>(&self, step: &'static str, working: impl Future<Output = T>) -> T {
+    async fn time<T>(
+        &self,
+        step: &'static str,
+        working: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let begun = Instant::now();
         let done = working.await;
         self.metrics.stored(step, begun.elapsed());
+        if let Err(StoreError::Unavailable(cause) | StoreError::Unknown(cause)) = &done {
+            self.tell(step, &**cause);
+        }
         done
+    }
+
+    fn tell(&self, step: &'static str, cause: &dyn std::error::Error) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.told.is_some_and(|at| at.elapsed() < SILENCE) {
+            failures.untold += 1;
+            return;
+        }
+        tracing::error!(step, %cause, untold = failures.untold, "the store failed");
+        *failures = Failures {
+            told: Some(Instant::now()),
+            untold: 0,
+        };
     }
 }
 

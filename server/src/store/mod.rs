@@ -44,9 +44,12 @@ pub enum StoreError {
     /// It may not, and asking again changes nothing.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The backend failed; whether the step happened is unknown.
+    /// The backend failed, and the step did not happen.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The backend failed, and the step may have happened.
+    #[error("the store did not say what it did")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Why a step may not happen.

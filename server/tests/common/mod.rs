@@ -4,7 +4,7 @@
 mod contract;
 pub(crate) mod served;
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use axum::{
     body::Body,
@@ -106,7 +106,7 @@ impl Client {
         method: &str,
         path: &str,
         body: impl Into<Body>,
-    ) -> Result<Answer, hyper_util::client::legacy::Error> {
+    ) -> Result<Answer, Box<dyn Error + Send + Sync>> {
         let sent = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = Request::builder()
             .method(&sent)
@@ -122,7 +122,7 @@ impl Client {
             .request(request.body(body.into()).unwrap())
             .await?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        let bytes = body.collect().await?.to_bytes().to_vec();
         let answer = Answer {
             status: parts.status,
             headers: parts.headers,

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
@@ -55,13 +56,28 @@ pub(crate) fn said(bytes: &[u8]) -> String {
 
 /// The password of a new account.
 pub(crate) fn account(folder: &Path, name: &str) -> String {
-    let output = run(folder, &["account", "create", name]);
+    account_in(folder, name, &[])
+}
+
+/// [`account`] in the store that the arguments name.
+pub(crate) fn account_in(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let output = run(folder, &[&["account", "create", name], arguments].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
     said(&output.stdout).trim().to_owned()
 }
 
-/// PINs that were printed, by number.
-pub(crate) type Printed = Arc<Mutex<HashMap<String, Vec<String>>>>;
+/// A message that was printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Print {
+    pub(crate) pin: String,
+    /// The process that printed it.
+    pub(crate) by: u32,
+    /// When it was read.
+    pub(crate) at: Instant,
+}
+
+/// What was printed, by number.
+pub(crate) type Printed = Arc<Mutex<HashMap<String, Vec<Print>>>>;
 
 /// A server that runs; killed when dropped.
 pub(crate) struct Served {
@@ -84,7 +100,7 @@ impl Served {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         let url = first.strip_prefix("Verigator on ").unwrap().to_owned();
-        let printed = Arc::clone(printed);
+        let (printed, by) = (Arc::clone(printed), child.id());
         let reading = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 // "<time> <number>: <pin> is your …"
@@ -92,9 +108,14 @@ impl Served {
                 let (Some(to), Some(pin)) = (words.next(), words.next()) else {
                     continue;
                 };
+                let print = Print {
+                    pin: pin.to_owned(),
+                    by,
+                    at: Instant::now(),
+                };
                 let mut printed = printed.lock().unwrap();
                 let to = to.trim_end_matches(':').to_owned();
-                printed.entry(to).or_default().push(pin.to_owned());
+                printed.entry(to).or_default().push(print);
             }
         });
         Self {
@@ -106,6 +127,11 @@ impl Served {
 
     pub(crate) fn client(&self, auth: &str) -> Client {
         Client::to(&self.url).with_auth(auth)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let (_, address) = self.url.split_once("//").unwrap();
+        address.parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -134,10 +160,15 @@ impl Drop for Served {
 
 /// The last PIN that was printed for a number, within two seconds.
 pub(crate) async fn pin(printed: &Printed, to: &str) -> Option<String> {
+    pin_within(printed, to, Duration::from_secs(2)).await
+}
+
+/// [`pin`] within another time.
+pub(crate) async fn pin_within(printed: &Printed, to: &str, time: Duration) -> Option<String> {
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(2) {
-        if let Some(pins) = printed.lock().unwrap().get(to) {
-            return pins.last().cloned();
+    while begun.elapsed() < time {
+        if let Some(prints) = printed.lock().unwrap().get(to) {
+            return prints.last().map(|it| it.pin.clone());
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

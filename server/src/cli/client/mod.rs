@@ -14,12 +14,10 @@ use verigator::{ErrorKind, blocking::Api};
 
 pub(super) use self::actions::{Auth, Services, Totp, Users};
 use self::answer::{Answer, plain};
-use super::BAD_CONFIGURATION;
+use super::{BAD_CONFIGURATION, FAILED};
 
 /// The answer is no: not verified, or not confirmed.
 const NO: u8 = 1;
-/// The server refused or failed, or there was none.
-const REFUSED: u8 = 3;
 
 /// What all of these commands share, for their help.
 const HELP: &str = "\
@@ -93,7 +91,7 @@ fn print(answer: &Answer, json: bool) -> Result<bool, Error> {
 
 fn refuse(error: &Error) -> ExitCode {
     let status = match error {
-        Error::Call(error) if was_sent(error) => REFUSED,
+        Error::Call(error) if was_sent(error) => FAILED,
         _ => BAD_CONFIGURATION,
     };
     let _ = writeln!(std::io::stderr(), "verigator: {}", line(error));

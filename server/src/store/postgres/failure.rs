@@ -1,7 +1,7 @@
 //! What goes wrong beneath the PostgreSQL store. No text here repeats a stored value, and none the
 //! password of the database.
 
-use std::{error::Error as _, fmt::Write};
+use std::{error::Error as _, fmt::Write, io};
 
 use deadpool_postgres::{HookError, PoolError};
 use thiserror::Error;
@@ -19,7 +19,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Sealed(#[from] SealedError),
     #[error("no connection to PostgreSQL: {0}")]
-    NoConnection(String),
+    NoConnection(SqlFailure),
     #[error("PostgreSQL did not answer in time")]
     TooLong,
     #[error("a connection was used after its end")]
@@ -33,6 +33,8 @@ pub(super) struct SqlFailure {
     /// None when it was not the database that said so.
     code: Option<SqlState>,
     text: String,
+    /// See [`Failure::may_pass`].
+    may_pass: bool,
 }
 
 impl Failure {
@@ -63,6 +65,26 @@ impl Failure {
         ];
         self.code().is_some_and(|code| conflicts.contains(code))
     }
+
+    /// Whether the database is away, or has no room, as far as can be told: the same may go well
+    /// later, and nothing is wrong with what it was asked.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Sql(failure) | Self::NoConnection(failure) => failure.may_pass,
+            Self::TooLong => true,
+            Self::Refused(_) | Self::Sealed(_) | Self::Ended => false,
+        }
+    }
+
+    /// What the store says of it. `in_doubt`: something was asked for that is in force once it is
+    /// done, and an answer to that has not come.
+    pub(super) fn told(self, in_doubt: bool) -> StoreError {
+        match self {
+            Self::Refused(refusal) => StoreError::Refused(refusal),
+            other if in_doubt => StoreError::Unknown(Box::new(other)),
+            other => StoreError::Unavailable(Box::new(other)),
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -75,6 +97,7 @@ impl From<tokio_postgres::Error> for Failure {
         Self::Sql(SqlFailure {
             code: error.code().cloned(),
             text,
+            may_pass: may_pass(&error),
         })
     }
 }
@@ -85,23 +108,31 @@ impl From<PoolError> for Failure {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 let failure = Self::from(error);
                 match failure {
-                    Self::Sql(said) => Self::NoConnection(said.text),
+                    Self::Sql(said) => Self::NoConnection(said),
                     other => other,
                 }
             }
             PoolError::Timeout(_) => Self::TooLong,
-            other => Self::NoConnection(other.to_string()),
+            other => Self::NoConnection(SqlFailure {
+                code: None,
+                text: other.to_string(),
+                may_pass: false,
+            }),
         }
     }
 }
 
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(refusal) => Self::Refused(refusal),
-            other => Self::Unavailable(Box::new(other)),
-        }
+/// See [`Failure::may_pass`].
+fn may_pass(error: &tokio_postgres::Error) -> bool {
+    if let Some(code) = error.code() {
+        // No connection, no room, and an operator's doing, such as a start or an end.
+        return ["08", "53", "57"]
+            .iter()
+            .any(|class| code.code().starts_with(class));
     }
+    let io = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+    // A certificate that is not taken comes as data that is not valid.
+    error.is_closed() || io.is_some_and(|it| it.kind() != io::ErrorKind::InvalidData)
 }
 
 /// An error with what caused it, in one line.

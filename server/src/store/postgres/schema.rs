@@ -51,9 +51,12 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Why a database cannot be used.
 #[derive(Debug, Error)]
 pub enum PostgresError {
-    /// It cannot be reached, or refuses.
+    /// It refuses.
     #[error("{0}")]
     Database(String),
+    /// It cannot be reached, or has no room. That may pass.
+    #[error("{0}")]
+    Away(String),
     /// The platform's certificates cannot be used.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -75,7 +78,11 @@ pub enum PostgresError {
 
 impl From<Failure> for PostgresError {
     fn from(failure: Failure) -> Self {
-        Self::Database(failure.to_string())
+        if failure.may_pass() {
+            Self::Away(failure.to_string())
+        } else {
+            Self::Database(failure.to_string())
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{
     Error, Row,
+    error::SqlState,
     types::{IsNull, ToSql, Type},
 };
 
@@ -44,6 +45,13 @@ pub(super) struct Call<'a> {
     values: &'a [Value<'a>],
 }
 
+impl Call<'_> {
+    /// Whether it may change something, as far as its first word tells.
+    fn writes(&self) -> bool {
+        !self.sql.trim_start().starts_with("SELECT")
+    }
+}
+
 /// A [`Call`].
 pub(super) fn call<'a>(sql: &'a str, values: &'a [Value<'a>]) -> Call<'a> {
     Call { sql, values }
@@ -59,6 +67,8 @@ pub(super) struct Session {
     is_ending: AtomicBool,
     /// What it is left in is known, so that it may be used again.
     is_clean: AtomicBool,
+    /// Something was sent that is in force once it is done, and its answer has not come.
+    is_in_doubt: Arc<AtomicBool>,
 }
 
 /// Runs `step`, again when the database took it back because of another, and in bounded time. What
@@ -82,8 +92,19 @@ pub(super) async fn run_within<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let done = timeout(bound, run_for_as_long_as_it_takes(pool, step)).await;
-    Ok(done.unwrap_or(Err(Failure::TooLong))?)
+    let doubt = Arc::default();
+    let done = timeout(bound, run_in_doubt(pool, &doubt, step)).await;
+    let failure = match done {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(failure)) => failure,
+        Err(_) => {
+            // What made one connection fall silent has done so to those that nobody uses: better
+            // none than one that costs the next step as much.
+            pool.retain(|_, _| false);
+            Failure::TooLong
+        }
+    };
+    Err(failure.told(doubt.load(Ordering::Relaxed)))
 }
 
 /// [`run`] without a bound.
@@ -94,9 +115,21 @@ pub(super) async fn run_for_as_long_as_it_takes<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
+    run_in_doubt(pool, &Arc::default(), step).await
+}
+
+/// Notes in `doubt` whether the step may have happened when it comes to no end.
+async fn run_in_doubt<T, F>(
+    pool: &Pool,
+    doubt: &Arc<AtomicBool>,
+    step: impl Fn(Arc<Session>) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
     let mut times = 0;
     loop {
-        let session = Arc::new(Session::new(pool.get().await?));
+        let session = Arc::new(Session::new(pool.get().await?, Arc::clone(doubt)));
         let done = step(Arc::clone(&session)).await;
         session.end(done.as_ref().err()).await;
         match done {
@@ -111,12 +144,13 @@ where
 }
 
 impl Session {
-    fn new(connection: Object) -> Self {
+    fn new(connection: Object, is_in_doubt: Arc<AtomicBool>) -> Self {
         Self {
             connection: Some(connection),
             is_open: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             is_clean: AtomicBool::new(false),
+            is_in_doubt,
         }
     }
 
@@ -180,6 +214,10 @@ impl Session {
         let mut sent: Vec<Sent<'_>> = Vec::with_capacity(calls.len() + 2);
         if begin {
             self.is_open.store(true, Ordering::Relaxed);
+        } else if !self.is_open.load(Ordering::Relaxed) && calls.iter().any(Call::writes) {
+            self.is_in_doubt.store(true, Ordering::Relaxed);
+        }
+        if begin {
             sent.push(Box::pin(async {
                 let answer = connection.batch_execute("BEGIN").await;
                 answer.map(|()| Vec::new())
@@ -191,11 +229,16 @@ impl Session {
         if commit {
             sent.push(Box::pin(async {
                 self.is_ending.store(true, Ordering::Relaxed);
+                self.is_in_doubt.store(true, Ordering::Relaxed);
                 let answer = connection.batch_execute("COMMIT").await;
                 answer.map(|()| Vec::new())
             }));
         }
-        let mut answers = in_order(sent).await?;
+        let answers = in_order(sent).await;
+        if answers.as_ref().err().is_none_or(is_answer) {
+            self.is_in_doubt.store(false, Ordering::Relaxed);
+        }
+        let mut answers = answers?;
         if begin {
             answers.remove(0);
         }
@@ -256,6 +299,12 @@ async fn in_order(mut sent: Vec<Sent<'_>>) -> Result<Vec<Vec<Row>>, Error> {
         }
     })
     .await
+}
+
+/// Whether it is what the database says of a statement, and not that it is about to go.
+fn is_answer(error: &Error) -> bool {
+    let goes = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+    error.code().is_some_and(|code| !goes.contains(code))
 }
 
 fn array<const N: usize>(answers: Vec<Vec<Row>>) -> Result<[Vec<Row>; N], Failure> {

@@ -54,8 +54,10 @@ impl Sweeper {
         self.last.store(now, Ordering::Relaxed);
         let (pool, runs) = (pool.clone(), Arc::clone(&self.runs));
         tokio::spawn(async move {
-            if let Err(error) = sweep(&pool, now).await {
-                tracing::warn!(%error, "what is over could not be taken away");
+            if let Err(StoreError::Unavailable(cause) | StoreError::Unknown(cause)) =
+                sweep(&pool, now).await
+            {
+                tracing::warn!(%cause, "what is over could not be taken away");
             }
             runs.store(false, Ordering::Release);
         });
