@@ -14,7 +14,6 @@ mod common;
 #[path = "model/history.rs"]
 mod history;
 #[cfg(feature = "postgres")]
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
 #[path = "common/stores.rs"]

@@ -10,7 +10,6 @@
 
 mod common;
 #[cfg(feature = "postgres")]
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "common/postgres.rs"]
 mod postgres;
 #[path = "common/stores.rs"]

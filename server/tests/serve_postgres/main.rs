@@ -15,7 +15,6 @@ mod kills;
 #[path = "../common/ledger.rs"]
 mod ledger;
 #[path = "../common/postgres.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part")]
 mod postgres;
 #[path = "../common/program.rs"]
 mod program;
