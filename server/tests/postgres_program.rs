@@ -65,8 +65,12 @@ impl Machine {
     }
 
     fn refused(&self, arguments: &[&str]) -> String {
+        self.ended_with(2, arguments)
+    }
+
+    fn ended_with(&self, status: i32, arguments: &[&str]) -> String {
         let (code, out, said) = self.run(arguments);
-        assert_eq!((code, out.as_str()), (2, ""), "{said}");
+        assert_eq!((code, out.as_str()), (status, ""), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
         said
     }
@@ -123,7 +127,7 @@ async fn all_machines_need_the_key_of_the_first() {
 #[test]
 fn a_password_is_nowhere_to_be_seen() {
     let machine = Machine::new("postgres://jo:s3cret@127.0.0.1:1/x");
-    let said = machine.refused(&["serve", "--listen", "127.0.0.1:0"]);
+    let said = machine.ended_with(3, &["serve", "--listen", "127.0.0.1:0"]);
     assert!(said.contains("postgres://127.0.0.1:1/x: "), "{said}");
     let (code, help, said) = machine.run(&["serve", "--help"]);
     assert_eq!(code, 0);
