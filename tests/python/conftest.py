@@ -4,6 +4,7 @@ without options; and the fixtures that other folders share, too."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -14,6 +15,11 @@ from served_fixtures import name, number, served, served_on_postgres, served_on_
 from verigator.testing import Sandbox
 
 __all__ = ["name", "number", "served", "served_on_postgres", "served_on_sqlite"]
+
+
+# The programs that tests start are to end at Ctrl-C also where pytest runs in the background, as a
+# shell lets such ones ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
