@@ -1,7 +1,7 @@
 """Programs that tests need beside what they are written in: installed by the system's package
 manager when they are missing, as root or by a sudo that never asks.
 
-`python tests/installing.py` installs those that the pages of docs/ name.
+`python tests/installing.py` installs those that the pages of docs/ name, and a browser.
 """
 
 import os
@@ -17,9 +17,11 @@ MANAGERS = {
     "brew": ["brew", "install"],
 }
 
-#: What runs or checks the blocks of docs/, and the package it is in where that has another name.
+#: What runs or checks the blocks of docs/ and shows the sandbox's page, and the package it is in
+#: where that has another name.
 PROGRAMS: Mapping[str, Mapping[str, str]] = {
     "caddy": {},
+    "chromium": {},
     "curl": {},
     "jq": {},
     "nginx": {},

@@ -64,7 +64,7 @@ async fn the_sandbox_serves_prints_and_ends() {
         assert_eq!(line().unwrap(), "account test with password test");
         assert_eq!(
             line().unwrap(),
-            format!("messages at {url}/sandbox/messages")
+            format!("messages at {url}, as JSON at {url}/sandbox/messages")
         );
 
         let client = Client::to(&url);

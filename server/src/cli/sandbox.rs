@@ -62,6 +62,7 @@ fn announce(sandbox: &Sandbox) -> std::io::Result<()> {
         sandbox.username(),
         sandbox.password()
     )?;
-    writeln!(out, "messages at {}/sandbox/messages", sandbox.url())?;
+    let url = sandbox.url();
+    writeln!(out, "messages at {url}, as JSON at {url}/sandbox/messages")?;
     out.flush()
 }

@@ -13,12 +13,13 @@ use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Life, PASSWORD, Sandbox, SandboxError, USERNAME,
     faults::{self, Faults},
     outbox::Outbox,
-    route,
+    page, route,
 };
 use crate::{
     app::{App, Parts},
@@ -89,6 +90,8 @@ struct Shared {
     outbox: Arc<Outbox>,
     clock: Arc<MovableClock>,
     faults: Arc<Faults>,
+    /// Cancelled when the sandbox stops.
+    stopping: CancellationToken,
 }
 
 impl SandboxBuilder {
@@ -203,6 +206,7 @@ impl SandboxBuilder {
                 let stopped = async {
                     // Also an error means stop: the sandbox is gone.
                     let _ = stopped.await;
+                    shared.stopping.cancel();
                 };
                 let (wire, limits) = (Wire::Plain, &app.limits);
                 lifecycle::run(listener, wire, router, limits, &app.running, stopped).await;
@@ -229,13 +233,17 @@ impl SandboxBuilder {
     }
 }
 
-/// The API with the sandbox's own path, and with faults inside the requests' own tasks: an
+/// The API with the sandbox's own paths, and with faults inside the requests' own tasks: an
 /// operation that is delayed still happens when its client gives up.
 fn router(app: &Arc<App>, shared: &Shared) -> Router {
     let messages = get(route::messages).with_state(Arc::clone(&shared.outbox));
+    let live = (Arc::clone(&shared.outbox), shared.stopping.clone());
+    let stream = get(page::messages).with_state(live);
     let faults = (Arc::clone(&shared.faults), app.limits.clone());
     let routes = http::routes(app)
+        .route("/", get(page::page))
         .route("/sandbox/messages", messages)
+        .route("/sandbox/messages/stream", stream)
         .layer(middleware::from_fn_with_state(faults, faults::meet));
     http::stamped(app, routes)
 }

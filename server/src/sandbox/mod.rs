@@ -5,12 +5,15 @@
 //! budgets of messages ([`rules`]). The resend delay is there too: a second message to a user
 //! within 30 s is refused, so a test that wants one moves the clock with [`Sandbox::advance`].
 //!
+//! At `/` it has a page for people, which shows the messages as they go out.
+//!
 //! It lives on its own thread with its own runtime, so that it works under any caller, blocking or
 //! async.
 
 mod builder;
 mod faults;
 mod outbox;
+mod page;
 mod route;
 
 use std::{

@@ -85,11 +85,24 @@ impl Outbox {
 
     /// The latest message to a number, as soon as there is one.
     pub(super) async fn arrival(&self, to: &Phone) -> SentMessage {
+        self.wait_until(|sent| latest(sent, to)).await
+    }
+
+    /// The messages after the first so many, as soon as there is one.
+    pub(super) async fn after(&self, seen: usize) -> Vec<SentMessage> {
+        self.wait_until(|sent| match sent.get(seen..) {
+            None | Some([]) => None,
+            Some(new) => Some(new.to_vec()),
+        })
+        .await
+    }
+
+    async fn wait_until<T>(&self, found: impl Fn(&[SentMessage]) -> Option<T>) -> T {
         let mut count = self.count.subscribe();
         loop {
             count.mark_unchanged();
-            if let Some(message) = self.latest(to) {
-                return message;
+            if let Some(it) = found(&self.sent()) {
+                return it;
             }
             if count.changed().await.is_err() {
                 // The sender is in `self`, which is alive.
