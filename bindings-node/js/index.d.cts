@@ -1,4 +1,8 @@
-// The package `verigator`, declared. index.d.mts gives the same to import.
+/**
+ * The package `verigator`, declared. index.d.mts gives the same to import.
+ *
+ * @module verigator
+ */
 
 /** How somebody proves that the phone is theirs: a PIN in a text message, or an authenticator app. */
 export type Method = 'sms' | 'totp';

@@ -1,4 +1,8 @@
-// The package `verigator/testing`, declared. testing.d.mts gives the same to import.
+/**
+ * The package `verigator/testing`, declared. testing.d.mts gives the same to import.
+ *
+ * @module verigator/testing
+ */
 
 import type { Api, ApiOptions } from './index.cjs';
 
