@@ -1,6 +1,8 @@
 # make demo   a server, and a login from Python, Node and Rust in turn
 # make test   every test in every language
 # make lint   format, lint and type checks
+# make docs   the documentation as a site, in target/site, without a dead link
+# make screenshots   the pictures in it; needs Chromium
 # make fuzz   any bytes at all as a server's answer, for FUZZ_SECONDS (30); needs a C++ compiler
 #
 # Needs Rust, Python 3.10+ and Node 20+; everything else is installed into this folder.
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 
 FUZZ_SECONDS ?= 30
 
-.PHONY: demo test lint fuzz python node clean
+.PHONY: demo test lint docs screenshots fuzz python node clean
 
 demo: python node
 	PYTHON=$(BIN)/python examples/demo.sh
@@ -27,6 +29,19 @@ lint: python node
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	npm run --silent check
+
+# The reference comes from the code: mkdocs reads Python's, typedoc and rustdoc write theirs.
+docs: python $(VENV)/installed-docs docs/tools/node_modules/.package-lock.json
+	rm -rf target/reference
+	docs/tools/node_modules/.bin/typedoc --options docs/tools/typedoc.json --logLevel Warn
+	cargo clean --quiet --doc
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet -p verigator -p verigator-server
+	cp -r target/doc target/reference/rust
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python docs/tools/links.py target/site
+
+screenshots: python
+	PYTHONPATH=tests $(BIN)/python docs/tools/screenshots.py
 
 # Without a sanitizer, stable Rust and no unsafe code need no other toolchain.
 fuzz: target/tools/bin/cargo-fuzz
@@ -51,8 +66,15 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
+docs/tools/node_modules/.package-lock.json: docs/tools/package.json docs/tools/package-lock.json
+	cd docs/tools && npm ci --silent --no-audit --no-fund
+
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 
 clean:
-	rm -rf target $(VENV) node_modules bindings-node/native bindings-python/python/verigator/*.so
+	rm -rf target $(VENV) node_modules docs/tools/node_modules bindings-node/native bindings-python/python/verigator/*.so

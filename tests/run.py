@@ -20,6 +20,8 @@ NODE = (r"^\S pass (\d+)", r"^\S (?:fail|cancelled) (\d+)", r"^\S (?:skipped|tod
 # Node 20 takes no folder and expands no pattern.
 NODE_TESTS = sorted(str(path) for path in (ROOT / "tests" / "node").glob("*.test.mjs"))
 
+PYTHON_EXAMPLES = ("examples/fastapi", "examples/django")
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -33,6 +35,12 @@ SUITES = (
     Suite("Rust", ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"], CARGO),
     Suite("Python", [sys.executable, "-m", "pytest", "tests/python"], PYTEST),
     Suite("Node", ["node", "--test", "--test-reporter=spec", *NODE_TESTS], NODE),
+    Suite("Examples in Python", [sys.executable, "-m", "pytest", *PYTHON_EXAMPLES], PYTEST),
+    Suite(
+        "Examples in Node",
+        ["node", "--test", "--test-reporter=spec", "examples/express/app.test.mjs"],
+        NODE,
+    ),
     Suite("Quickstarts", [sys.executable, "-m", "pytest", "tests/quickstarts"], PYTEST),
 )
 

@@ -1,5 +1,5 @@
-"""What mkdocs can't do alone: the reference that other tools generate is put into the site, and what
-the pages link to outside of docs/ is linked to in the repository."""
+"""What mkdocs can't do alone: the reference that other tools generate is put into the site, and
+what the pages link to outside of docs/ is linked to in the repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.files import File, Files
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -28,16 +28,12 @@ _LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]*)")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for folder, place in GENERATED.items():
         source = ROOT / folder
-        if not (source / "index.html").exists():
+        if not source.is_dir():
             raise PluginError(f"{folder} is missing: `make docs` makes it")
         for path in sorted(source.rglob("*")):
             if path.is_file():
                 name = f"{place}/{path.relative_to(source).as_posix()}"
-                # Not among the pages, which the search and the navigation would take them for.
-                file = File.generated(
-                    config, name, abs_src_path=str(path), inclusion=InclusionLevel.INCLUDED
-                )
-                files.append(file)
+                files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+_DOCS = ROOT / "docs"
+_TOOLS = _DOCS / "tools"
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in _DOCS.glob("**/*.md") if _TOOLS not in page.parents),
+]
 
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _HEADING = re.compile(r"#+ (.+)")
+_FENCE = re.compile(r"( *)```(.*)")
+#: The site puts a part of a file, or all of it, in place of this.
+_INCLUDED = re.compile(r'--8<-- "([^":]+):?([^"]*)"\n')
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,12 @@ class Block:
     def place(self) -> tuple[str, str, str]:
         return (self.page.name, self.heading, self.language)
 
+    @property
+    def included(self) -> tuple[str, str] | None:
+        """The file that the site shows in place of this block, and the part of it."""
+        found = _INCLUDED.fullmatch(self.text)
+        return (found[1], found[2]) if found else None
+
     def __str__(self) -> str:
         return f"{self.page.name}:{self.line}"
 
@@ -42,15 +56,17 @@ def blocks(page: Path) -> list[Block]:
     for number, line in lines:
         if match := _HEADING.fullmatch(line):
             heading = match[1]
-        elif line.startswith("```"):
+        elif match := _FENCE.fullmatch(line):
+            # Those of one language among several are set in.
+            indent, language = match[1], match[2]
             text = []
             for _, inside in lines:
-                if inside == "```":
+                if inside == f"{indent}```":
                     break
-                text.append(f"{inside}\n")
+                text.append(f"{inside.removeprefix(indent)}\n")
             not_run = _NOT_RUN.fullmatch(before)
             reason = not_run[1] if not_run else None
-            found.append(Block(page, heading, number + 1, line[3:], "".join(text), reason))
+            found.append(Block(page, heading, number + 1, language, "".join(text), reason))
         before = line
     return found
 

@@ -28,10 +28,10 @@ def direct(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirect
     return urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
 
 
-def certificate(folder: Path, chain: str, key: str) -> Path:
-    """Writes a certificate for the loopback; gives that of its authority."""
+def certificate(folder: Path, chain: str, key: str, *names: str) -> Path:
+    """Writes a certificate for the loopback and other names; gives that of its authority."""
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost")
+    issued = authority.issue_cert("127.0.0.1", "localhost", *names)
     issued.private_key_pem.write_to_path(str(folder / key))
     for link in issued.cert_chain_pems:
         link.write_to_path(str(folder / chain), append=True)

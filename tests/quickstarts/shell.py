@@ -1,8 +1,8 @@
 """Runs the shell commands of a page as somebody would who reads it from top to bottom: in one shell
 and one folder, with the built program on the path.
 
-What a terminal would be kept busy by, `verigator serve`, goes on behind the next commands, and
-`systemctl` stops and starts it. Where a page says 127.0.0.1:8080, it is a free port.
+What a terminal would be kept busy by, `verigator serve` or `sandbox`, goes on behind the next
+commands, and `systemctl` stops and starts it. Where a page says 127.0.0.1:8080, it is a free port.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ serving() {
   : > server.out
   command verigator "${served[@]}" > server.out 2>> server.log &
   server=$!
-  until grep -q '^Verigator on ' server.out; do
+  until grep -q '^Verigator \(sandbox \)\?on ' server.out; do
     kill -0 "$server" || { cat server.log >&2; exit 1; }
     sleep 0.05
   done
@@ -39,7 +39,10 @@ stopped() {
 trap stopped EXIT
 
 verigator() {
-  if [ "$1" = serve ]; then stopped; served=("$@"); serving; else command verigator "$@"; fi
+  case "$1" in
+    serve | sandbox) stopped; served=("$@"); serving ;;
+    *) command verigator "$@" ;;
+  esac
 }
 
 systemctl() {

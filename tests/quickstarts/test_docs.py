@@ -3,11 +3,14 @@ can't be says so on the page, and is listed here."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import csv
 import hashlib
 import hmac
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,10 +26,14 @@ import yaml
 
 import shell
 from blocks import ALL, PAGES, ROOT, Block, to_run
+from postgres import free_port
 from proxies import HOST, caddy, certificate, direct, nginx
+from run import SUITES
 from scripted import Answer, Request, answer, scripted
 from served import PATIENCE, PROGRAM, Served, environment, serving
-from verigator import Api, Service, User
+from tunnels import tunnel
+from verigator import Api, NoSuchResourceError, Service, User
+from verigator.testing import Sandbox
 
 pytest_plugins = ["served_fixtures"]
 
@@ -46,26 +53,56 @@ QUICKSTARTS = {
     ("README.md", "Rust", "rust"),
     ("README.md", "The server", "sh"),
 }
+#: Run as documentation tests of the crate `verigator-tests`.
+IN_RUST = {
+    ("fork-and-async.md", "Rust", "rust"),
+    ("proxies-and-cas.md", "Rust", "rust"),
+}
+#: The apps that pages include parts of; run.py runs the tests of the first three by name.
+APPS = ("fastapi", "django", "express", "axum")
+TUTORIALS = [f"{app}.md" for app in APPS]
+#: The pages whose commands are run, all of each, by the tests of commands below.
+COMMANDED = {"server.md", "command-line.md", "security-properties.md", "index.md"}
+COMMANDED |= {"test-your-login.md", *TUTORIALS}
 
 
 def test_each_block_is_run_or_says_why_not() -> None:
     assert {block.place for block in ALL if block.not_run is not None} == NOT_RUN
-    run = {block.place for block in ALL if block.not_run is None} - QUICKSTARTS
+    own = [block for block in ALL if block.not_run is None and block.included is None]
+    run = {block.place for block in own} - QUICKSTARTS - IN_RUST
     programs = {place for place in run if place[2] in {"python", "js"}}
     assert programs == PROGRAMS.keys()
+    # No place has two programs, of which one could be left out.
+    assert len([block for block in own if block.place in PROGRAMS]) == len(PROGRAMS)
     # Text is what a program prints.
     others = {"sh", "toml", "nginx", "caddyfile", "yaml", "http", "text"}
     assert {language for _, _, language in run - programs} == others
+    assert {page for page, _, language in run if language == "sh"} == COMMANDED
+
+
+@pytest.mark.parametrize("block", [it for it in ALL if it.included], ids=str)
+def test_what_is_included_is_of_a_tested_app(block: Block) -> None:
+    assert block.included
+    name, part = block.included
+    assert name.startswith(tuple(f"examples/{app}/" for app in APPS))
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for edge in ("start", "end") if part else ():
+        assert text.count(f"--8<-- [{edge}:{part}]") == 1
+    suites = " ".join(argument for suite in SUITES for argument in suite.command)
+    assert "cargo test --workspace" in suites
+    for app in APPS[:3]:
+        assert f"examples/{app}" in suites
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     for path, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
-        if path.startswith("http"):
+        # What is generated is there once `make docs` has run, which checks these.
+        if path.startswith(("http", "node-api/", "rust-api/")):
             continue
         to = (page.parent / path) if path else page
         assert to.exists(), path
-        if anchor:
+        if anchor and to.suffix == ".md":
             headings = re.findall(r"^#+ (.+)$", to.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", it).lower().replace(" ", "-") for it in headings}
             assert anchor in anchors, f"{path}#{anchor}"
@@ -113,6 +150,101 @@ def test_the_clients_commands(tmp_path: Path) -> None:
     ]
     assert local != blocks
     assert shell.run(local, tmp_path, before=TYPING).endswith("welcome\n")
+
+
+def test_the_commands_of_how_to_test(tmp_path: Path) -> None:
+    """They end in the PIN."""
+    blocks = to_run(ROOT / "docs" / "how-to" / "test-your-login.md", "sh")
+    said = shell.run(blocks, tmp_path)
+    assert re.fullmatch(r"\d{6}", said.splitlines()[-1])
+
+
+#: What runs an app in place of a page's last command, with a port of the test's own.
+RUNS = {
+    "fastapi.md": (
+        "uvicorn --app-dir examples/fastapi --factory app:create_app",
+        "$PYTHON -m uvicorn --port $PORT --app-dir $ROOT/examples/fastapi --factory app:create_app",
+    ),
+    "django.md": (
+        "python examples/django/manage.py runserver",
+        "$PYTHON $ROOT/examples/django/manage.py runserver --noreload $PORT",
+    ),
+    "express.md": ("node examples/express/server.mjs", "node $ROOT/examples/express/server.mjs"),
+    # It is built already.
+    "axum.md": (
+        "cargo run --package verigator-example-axum",
+        "$ROOT/target/debug/phone-login",
+    ),
+}
+
+#: Runs an app until its page is there, and signs somebody up who has a PIN then.
+SIGN_UP = r"""
+{run} > app.log 2>&1 &
+app=$!
+trap 'kill "$app"; wait "$app" || true; stopped' EXIT
+until curl -fs "http://127.0.0.1:$PORT/" > page.html; do
+  kill -0 "$app" || {{ cat app.log >&2; exit 1; }}
+  sleep 0.1
+done
+token=$(sed -n 's/.*csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p;' page.html | head -1)
+curl -fsL -c jar -b jar "http://127.0.0.1:$PORT/" > /dev/null
+token=$(sed -n 's/.*csrftoken\t//p' jar)
+curl -fsL -c jar -b jar "http://127.0.0.1:$PORT/signup" \
+  -d name=jo --data-urlencode number=+37255555555 -d "csrfmiddlewaretoken=$token"
+curl -fs http://127.0.0.1:8080/sandbox/messages | jq -r '.[-1].text'
+"""
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorials_commands(name: str, tmp_path: Path) -> None:
+    tutorial = ROOT / "docs" / "tutorial"
+    common = to_run(tutorial / "index.md", "sh")
+    install, start = (it for it in to_run(tutorial / name, "sh") if it.included is None)
+    assert_is_there(install.text)
+    shown, run = RUNS[name]
+    assert start.text == f"{shown}\n"
+    exports = f"export ROOT='{ROOT}' PYTHON='{sys.executable}' PORT={free_port()}\n"
+    last = replace(start, text=SIGN_UP.format(run=run))
+    said = shell.run([*common, last], tmp_path, before=exports)
+    assert "We have sent you a PIN." in said
+    assert " is your Example verification code" in said
+
+
+def assert_is_there(commands: str) -> None:
+    """What a page says to install is what its app is tested with."""
+    python = of_the_examples((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    node = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    rust = (ROOT / "examples" / "axum" / "Cargo.toml").read_text(encoding="utf-8")
+    named = re.findall(
+        r"^(pip install|npm install|cargo add) (.*?)(?: --.*)?$", commands, re.MULTILINE
+    )
+    assert len(named) == len(commands.splitlines())
+    there = {
+        "pip install": python | {"verigator"},
+        "npm install": node.keys() | {"verigator"},
+        "cargo add": set(re.findall(r"^([\w-]+)(?:\.workspace| =)", rust, re.MULTILINE)),
+    }
+    for command, packages in named:
+        assert set(packages.split()) <= there[command], packages
+
+
+def of_the_examples(text: str) -> set[str]:
+    """The packages of the group `examples`, without a reader of TOML, which Python 3.10 lacks."""
+    group = re.search(r"^examples = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert group
+    return set(re.findall(r'"([\w-]+)==', group[1]))
+
+
+def test_the_commands_of_the_security_properties() -> None:
+    """They name tests and an example that are there."""
+    text = "".join(it.text for it in to_run(ROOT / "docs" / "security-properties.md", "sh"))
+    server = ROOT / "server"
+    for kind, name in re.findall(r"--(test|example|lib) (\w+)", text):
+        if kind == "lib":
+            sources = server.glob("src/**/*.rs")
+            assert any(f"fn {name}" in path.read_text(encoding="utf-8") for path in sources)
+        else:
+            assert (server / f"{kind}s" / f"{name}.rs").exists()
 
 
 # What configures programs.
@@ -415,12 +547,88 @@ def of_a_webhook_in_node(block: Block, tmp_path: Path, **_rest: Any) -> None:
         assert said == "true false false false\n"
 
 
+def in_sandbox(block: Block, folder: Path, sandbox: Sandbox) -> str:
+    """What a block prints as a program of its own, with a sandbox in its environment."""
+    python = block.language == "python"
+    # Where `verigator` is this package.
+    place = folder if python else ROOT / "tests" / "node"
+    file = place / f"{os.urandom(6).hex()}.{'py' if python else 'mjs'}"
+    file.write_text(block.text, encoding="utf-8")
+    try:
+        return subprocess.check_output(
+            [sys.executable if python else "node", str(file)],
+            env=environment(
+                VERIGATOR_ENDPOINT=sandbox.url,
+                VERIGATOR_USERNAME=sandbox.username,
+                VERIGATOR_PASSWORD=sandbox.password,
+            ),
+            text=True,
+            timeout=PATIENCE,
+        )
+    finally:
+        file.unlink()
+
+
+def of_limits(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    with Sandbox() as sandbox:
+        assert in_sandbox(block, tmp_path, sandbox) == "Example\n"
+
+
+def of_forking(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    with Sandbox() as sandbox:
+        assert in_sandbox(block, tmp_path, sandbox) == f"{['Example'] * 4}\n"
+
+
+def of_a_signal(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    with Sandbox() as sandbox:
+        sandbox.fail_next(delay=1)
+        assert in_sandbox(block, tmp_path, sandbox) in {"unknown\n", "not_sent\n"}
+
+
+def of_many_at_once(block: Block, served: Served, service: Service, **_rest: Any) -> None:
+    users = [service.register_user(f"user {n}", f"+37255500{n:04}").id for n in range(70)]
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("VERIGATOR_ENDPOINT", served.url)
+        variables.setenv("VERIGATOR_USERNAME", served.username)
+        variables.setenv("VERIGATOR_PASSWORD", served.password)
+        done = asyncio.run(execute(block.text)["send_to_all"](service.id, [*users, "nobody"]))
+    assert done[:-1] == ["sms"] * 70
+    assert isinstance(done[-1], NoSuchResourceError)
+
+
+def through_a_proxy(block: Block, tmp_path: Path, **_rest: Any) -> None:
+    """The server's name is known to the proxy only, and its authority to the bundle only."""
+    authority = certificate(tmp_path, "server.pem", "server.key", HOST)
+    options = ("--tls-cert", "server.pem", "--tls-key", "server.key")
+    with serving("sqlite:verigator.db", tmp_path, *options) as served:
+        port = int(served.url.rpartition(":")[2])
+        with tunnel(port) as proxy, Sandbox() as sandbox:
+            text = block.text
+            for gap, filling in {
+                "proxy.example.com:3128": f"127.0.0.1:{proxy.port}",
+                "/etc/ssl/company.pem": str(authority),
+                "password": served.password,
+            }.items():
+                assert gap in text
+                text = text.replace(gap, filling)
+            assert in_sandbox(replace(block, text=text), tmp_path, sandbox) == "Example\n"
+            credentials = base64.b64encode(b"user:secret").decode()
+            assert proxy.asked == [(f"{HOST}:443", f"Basic {credentials}")]
+
+
 PROGRAMS: dict[tuple[str, str, str], Callable[..., None]] = {
     ("migrate-from-python.md", "What to change", "python"): of_old_python,
     ("migrate-from-python.md", "What is different", "python"): with_errors,
     ("migrate-from-python.md", "Move the users", "python"): moving,
     ("migrate-from-java.md", "Or change the language", "python"): of_java_in_python,
     ("migrate-from-java.md", "Or change the language", "js"): of_java_in_node,
+    ("fork-and-async.md", "Fork", "python"): of_forking,
+    ("fork-and-async.md", "asyncio", "python"): of_many_at_once,
+    ("fork-and-async.md", "Node", "js"): of_a_signal,
+    ("proxies-and-cas.md", "Python", "python"): through_a_proxy,
+    ("proxies-and-cas.md", "Node", "js"): through_a_proxy,
+    ("retries.md", "Set the limits", "python"): of_limits,
+    ("retries.md", "Set the limits", "js"): of_limits,
     ("server.md", "Webhook", "python"): of_a_webhook_in_python,
     ("server.md", "Webhook", "js"): of_a_webhook_in_node,
 }
@@ -431,5 +639,9 @@ def test_program(block: Block, served: Served, name: str, number: str, tmp_path:
     with Api(served.username, served.password, served.url) as api:
         service = api.services.create(f"{name}.example.com", name)
         PROGRAMS[block.place](
-            block, served=served, number=number, service=service, tmp_path=tmp_path
+            block,
+            served=served,
+            number=number,
+            service=service,
+            tmp_path=tmp_path,
         )

@@ -14,3 +14,12 @@ pub mod vector;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// What the pages show in Rust, apart from parts of tested apps.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/how-to/fork-and-async.md")]
+    struct ForkAndAsync;
+    #[doc = include_str!("../../docs/how-to/proxies-and-cas.md")]
+    struct ProxiesAndCas;
+}
