@@ -35,8 +35,9 @@ docs: python $(VENV)/installed-docs docs/tools/node_modules/.package-lock.json
 	rm -rf target/reference
 	docs/tools/node_modules/.bin/typedoc --options docs/tools/typedoc.json --logLevel Warn
 	cargo clean --quiet --doc
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet -p verigator -p verigator-server
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet --lib -p verigator -p verigator-server
 	cp -r target/doc target/reference/rust
+	cp docs/tools/rust.html target/reference/rust/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	$(BIN)/python docs/tools/links.py target/site
 

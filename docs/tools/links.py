@@ -3,6 +3,7 @@ or to no place in one. Links to elsewhere are not followed."""
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from html.parser import HTMLParser
@@ -10,8 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LINKS = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "src"}
-#: In what tracing says of a trait of its own, which rustdoc shows at each type.
-FOREIGN = {"dispatcher#setting-the-default-subscriber"}
+#: What rustdoc writes on its own: what tracing says of a trait of its own, at each type; and a
+#: trait's list of implementors elsewhere, also where there are none.
+FOREIGN = re.compile(r"dispatcher#setting-the-default-subscriber|(\.\./)+trait\.impl/.*\.js")
 
 
 class Page(HTMLParser):
@@ -48,7 +50,7 @@ def dead(page: Path, site: Path) -> list[str]:
         there = path.is_relative_to(site) and path.is_file()
         if there and to.fragment and has_places(path):
             there = not {to.fragment, unquote(to.fragment)}.isdisjoint(read(path).places)
-        if not there and link not in FOREIGN:
+        if not there and not FOREIGN.fullmatch(link):
             found.append(link)
     return found
 
