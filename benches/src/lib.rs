@@ -1,0 +1,5 @@
+//! What the programs of the benchmarks share. Each is one contender or one peer; `benches/run.py`
+//! starts them and decides what they do.
+#![forbid(unsafe_code)]
+
+pub mod call;
