@@ -1,10 +1,18 @@
-"""One module for each table. A section measures and reports; it writes nothing."""
+"""One module for each section. A section measures and reports; it writes nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sections import python_blocking
+from sections import (
+    footprint,
+    node,
+    python_async,
+    python_blocking,
+    python_threads,
+    python_tls,
+    rust,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,4 +23,10 @@ if TYPE_CHECKING:
 #: In the order in which they are run.
 SECTIONS: dict[str, Callable[[Bench], Report]] = {
     "python_blocking": python_blocking.measure,
+    "python_threads": python_threads.measure,
+    "python_tls": python_tls.measure,
+    "python_async": python_async.measure,
+    "node": node.measure,
+    "rust": rust.measure,
+    "footprint": footprint.measure,
 }

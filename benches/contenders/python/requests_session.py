@@ -1,4 +1,4 @@
-"""requests with a session, whose pool holds a connection for every thread."""
+"""requests with a session whose pool holds a connection for every thread."""
 
 import requests
 from requests.adapters import HTTPAdapter

@@ -1,4 +1,6 @@
-"""Makes calls as it is told by lines of JSON, and answers how long they took."""
+"""Makes calls as lines of JSON ask for, and answers how long they took and how many were answered
+rightly.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,38 @@ def serve(call: Callable[[], bool]) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         calls, at_once = asked["calls"], asked["at_once"]
-        began, cpu = perf_counter(), process_time()
         if at_once == 1:
+            call()  # may have to connect anew
+            began = begin()
             made = repeat(call, calls)
-        else:
-            with ThreadPoolExecutor(at_once) as threads:
-                shares = [calls // at_once] * at_once
-                made = sum(threads.map(lambda share: repeat(call, share), shares))
-        seconds, cpu = perf_counter() - began, process_time() - cpu
-        print(json.dumps({"calls": made, "seconds": seconds, "cpu": cpu}), flush=True)
+            end(began, made)
+            continue
+        with ThreadPoolExecutor(at_once) as threads:
+            each(threads, call, at_once, 1)
+            began = begin()
+            made = each(threads, call, at_once, calls // at_once)
+            end(began, made)
+
+
+def each(threads: ThreadPoolExecutor, call: Callable[[], bool], at_once: int, times: int) -> int:
+    """Has each thread make so many calls; how many were answered rightly."""
+    return sum(threads.map(lambda _: repeat(call, times), range(at_once)))
 
 
 def repeat(call: Callable[[], bool], times: int) -> int:
     """How many of so many calls were answered rightly."""
-    return sum(call() is True for _ in range(times))
+    made = 0
+    for _ in range(times):
+        made += call()
+    return made
+
+
+def begin() -> tuple[float, float]:
+    """The time, and the CPU that the process has used."""
+    return perf_counter(), process_time()
+
+
+def end(began: tuple[float, float], made: int) -> None:
+    """Answers what came of it."""
+    seconds, cpu = perf_counter() - began[0], process_time() - began[1]
+    print(json.dumps({"calls": made, "seconds": seconds, "cpu": cpu}), flush=True)
