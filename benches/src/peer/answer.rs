@@ -19,7 +19,7 @@ const TWILIO_APPROVED: &[u8] = b"HTTP/1.1 201 Created\r\n\
 /// The same of Vonage's.
 const VONAGE_COMPLETED: &[u8] = b"HTTP/1.1 200 OK\r\n\
     content-type: application/json\r\n\
-    content-length: 75\r\n\
+    content-length: 74\r\n\
     \r\n\
     {\"request_id\":\"a94d3cb9-8c1b-4b9b-9d24-3a7e6d4c1f52\",\"status\":\"completed\"}";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
@@ -82,10 +82,8 @@ mod tests {
     fn the_lengths_are_right() {
         for answer in [VERIFIED, TWILIO_APPROVED, VONAGE_COMPLETED, REFUSED] {
             let (head, body) = parts(answer);
-            assert!(
-                head.contains(&format!("content-length: {}\r\n", body.len())),
-                "{head}"
-            );
+            let length = format!("content-length: {}", body.len());
+            assert!(head.lines().any(|line| line == length), "{head}");
         }
     }
 }
