@@ -2,9 +2,9 @@
 //! rightly.
 
 use std::io::{self, BufRead, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -83,14 +83,15 @@ fn for_each_request(answer: impl Fn(Request) -> serde_json::Value) -> io::Result
 
 struct Began {
     time: Instant,
-    cpu: Duration,
+    /// Of the process: all its threads, user and system.
+    cpu: ProcessTime,
 }
 
 impl Began {
     fn now() -> Self {
         Self {
             time: Instant::now(),
-            cpu: cpu(),
+            cpu: ProcessTime::now(),
         }
     }
 
@@ -98,16 +99,7 @@ impl Began {
         json!({
             "calls": made,
             "seconds": self.time.elapsed().as_secs_f64(),
-            "cpu": cpu().saturating_sub(self.cpu).as_secs_f64(),
+            "cpu": self.cpu.elapsed().as_secs_f64(),
         })
     }
-}
-
-/// What the process has used of the CPU, user and system.
-fn cpu() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        used.tv_sec.unsigned_abs(),
-        u32::try_from(used.tv_nsec).unwrap_or_default(),
-    )
 }
