@@ -144,6 +144,8 @@ def installed_for_node(name: str) -> Path:
     folder = FOLDER / "node" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    # Without one, npm would install into the next folder above that has one.
+    (folder / "package.json").write_text('{"private": true}\n')
     package = builds.tarball() if name == OURS else builds.pinned_node(name)
     builds.run(["npm", "install", "--silent", "--no-audit", "--no-fund", package], cwd=folder)
     shutil.copytree(BENCHES / "contenders" / "node", folder / "contenders")
