@@ -1,6 +1,7 @@
 # make demo   a server, and a login from Python, Node and Rust in turn
 # make test   every test in every language
 # make lint   format, lint and type checks
+# make bench  this beside what people use today; writes docs/performance.md
 # make fuzz   any bytes at all as a server's answer, for FUZZ_SECONDS (30); needs a C++ compiler
 #
 # Needs Rust, Python 3.10+ and Node 20+; everything else is installed into this folder.
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 
 FUZZ_SECONDS ?= 30
 
-.PHONY: demo test lint fuzz python node clean
+.PHONY: demo test lint bench fuzz python node clean
 
 demo: python node
 	PYTHON=$(BIN)/python examples/demo.sh
@@ -27,6 +28,10 @@ lint: python node
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	npm run --silent check
+
+# Release builds, in target/: the development builds stay as they are.
+bench: $(VENV)/installed node_modules/.package-lock.json
+	$(BIN)/python benches/run.py $(SECTIONS)
 
 # Without a sanitizer, stable Rust and no unsafe code need no other toolchain.
 fuzz: target/tools/bin/cargo-fuzz
