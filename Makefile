@@ -3,6 +3,7 @@
 # make lint   format, lint and type checks
 # make docs   the documentation as a site, in target/site, without a dead link
 # make screenshots   the pictures in it; needs Chromium
+# make bench  this beside what people use today; writes docs/performance.md
 # make fuzz   any bytes at all as a server's answer, for FUZZ_SECONDS (30); needs a C++ compiler
 #
 # Needs Rust, Python 3.10+ and Node 20+; everything else is installed into this folder.
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 
 FUZZ_SECONDS ?= 30
 
-.PHONY: demo test lint docs screenshots fuzz python node clean
+.PHONY: demo test lint docs screenshots bench fuzz python node clean
 
 demo: python node
 	PYTHON=$(BIN)/python examples/demo.sh
@@ -43,6 +44,10 @@ docs: python $(VENV)/installed-docs docs/tools/node_modules/.package-lock.json
 
 screenshots: python
 	PYTHONPATH=tests $(BIN)/python docs/tools/screenshots.py
+
+# Release builds, in target/: the development builds stay as they are.
+bench: $(VENV)/installed node_modules/.package-lock.json
+	$(BIN)/python benches/run.py $(SECTIONS)
 
 # Without a sanitizer, stable Rust and no unsafe code need no other toolchain.
 fuzz: target/tools/bin/cargo-fuzz

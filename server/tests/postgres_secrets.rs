@@ -11,43 +11,20 @@
 
 mod common;
 mod kept;
+#[path = "common/log.rs"]
+mod log;
 #[path = "common/postgres.rs"]
 mod postgres;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use kept::{Place, Server};
+use log::Log;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 use verigator_server::{
     engine::keys::Keys,
     store::{Store, postgres::Database},
 };
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 struct Url(String);
 
@@ -134,7 +111,7 @@ async fn no_secret_is_logged() {
     assert_eq!(four.client.get(&user).await.status, 503);
 
     // All of it was there to be seen.
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.read();
     for word in [
         "executing statement",
         "violates check constraint",

@@ -9,62 +9,31 @@
 )]
 
 mod common;
+#[path = "common/log.rs"]
+mod log;
 #[cfg(feature = "postgres")]
 #[path = "common/postgres.rs"]
 mod postgres;
 #[path = "common/stores.rs"]
 mod stores;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use common::{
     Answer, Client,
     served::{self, Served},
 };
 use data_encoding::BASE32_NOPAD;
+use log::Log;
 use serde_json::{Value, json};
 use stores::TestStore;
 use tokio::task::JoinSet;
-use tracing_subscriber::fmt::MakeWriter;
 use verigator_server::{
     config::Rules,
     engine::pin::PinLength,
     http::Operation,
     sandbox::{DropPoint, Fault, Sandbox},
 };
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// What was logged since this was last asked.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 const ACCOUNT: &str = "aCcount-name";
 const PASSWORD: &str = "pAssword-7f3a";

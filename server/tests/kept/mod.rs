@@ -3,21 +3,19 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use serde_json::json;
 use verigator_server::{
     clock::MovableClock,
     config::Rules,
-    delivery::{Deliver, DeliveryError, Message},
     engine::{keys::Keys, pin::PinLength},
     store::Store,
 };
 
-use crate::common::{Client, parts, serve};
+use crate::common::{Client, parts, serve, served::Phone};
 
 /// Where a store keeps everything.
 pub(crate) trait Place {
@@ -26,22 +24,6 @@ pub(crate) trait Place {
 
     /// How many rows a table has.
     async fn rows(&self, table: &str) -> i64;
-}
-
-/// Keeps the last PIN.
-#[derive(Default)]
-pub(crate) struct Phone(Mutex<String>);
-
-#[async_trait]
-impl Deliver for Phone {
-    fn provider(&self) -> &'static str {
-        "phone"
-    }
-
-    async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
-        message.pin.expose().clone_into(&mut self.0.lock().unwrap());
-        Ok(())
-    }
 }
 
 pub(crate) struct Server {
@@ -79,7 +61,7 @@ impl Server {
     }
 
     pub(crate) fn pin(&self) -> String {
-        self.phone.0.lock().unwrap().clone()
+        self.phone.last_pin()
     }
 }
 

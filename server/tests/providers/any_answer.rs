@@ -1,10 +1,8 @@
 //! Whatever a provider answers, nothing panics, and nothing of it is shown.
 
-use std::io;
-
 use proptest::prelude::*;
-use tracing_subscriber::fmt::MakeWriter;
 
+use super::log::Log;
 use super::*;
 
 /// What an answer is made of: pieces of real ones in any order, and anything between.
@@ -81,28 +79,6 @@ fn written((head, body): &(Option<(u16, Vec<u8>)>, Vec<u8>), echo: &[u8]) -> Vec
     [head.as_bytes(), &name, b"\r\n\r\n", &body].concat()
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 fn replaced(answer: &[u8], word: &[u8], with: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = answer;
@@ -167,7 +143,7 @@ fn no_answer_panics_or_is_shown() {
                 Ok(()) => String::new(),
                 Err(error) => format!("{error} {error:?}"),
             };
-            let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+            let log = log.read();
             for secret in secrets {
                 prop_assert!(!shown.contains(secret), "{secret} is in {shown}");
                 prop_assert!(!log.contains(secret), "{secret} is in the log");
@@ -183,7 +159,7 @@ fn no_answer_panics_or_is_shown() {
         run.unwrap();
     });
     assert_eq!(outcomes.into_inner().unwrap().len(), 4, "not all was met");
-    assert!(!log.0.lock().unwrap().is_empty());
+    assert!(!log.read().is_empty());
 }
 
 /// A report is read only when it is signed, and a status that nobody documented is `other`.

@@ -12,6 +12,8 @@ mod any_answer;
 #[path = "../common/mod.rs"]
 mod common;
 mod fail_over;
+#[path = "../common/log.rs"]
+mod log;
 mod messente;
 mod peer;
 #[cfg(all(feature = "cli", unix))]

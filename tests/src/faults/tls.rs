@@ -83,6 +83,24 @@ impl Authority {
     }
 }
 
+impl Identity {
+    /// What makes an accepted connection one that speaks TLS, as a server with this certificate.
+    pub fn acceptor(&self, protocol: Protocol) -> io::Result<TlsAcceptor> {
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).map_err(io::Error::other)?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.der().clone()], key)
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = vec![match protocol {
+            Protocol::Http1 => b"http/1.1".to_vec(),
+            Protocol::Http2 => b"h2".to_vec(),
+        }];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
 fn params(names: &[&str]) -> io::Result<CertificateParams> {
     let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
     CertificateParams::new(names).map_err(io::Error::other)
@@ -108,19 +126,7 @@ impl TlsFront {
         protocol: Protocol,
         server: SocketAddr,
     ) -> io::Result<Self> {
-        let key =
-            PrivateKeyDer::try_from(identity.key.serialize_der()).map_err(io::Error::other)?;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate.der().clone()], key)
-            .map_err(io::Error::other)?;
-        config.alpn_protocols = vec![match protocol {
-            Protocol::Http1 => b"http/1.1".to_vec(),
-            Protocol::Http2 => b"h2".to_vec(),
-        }];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = identity.acceptor(protocol)?;
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         let listening = Listening::start(runtime, move |client| {

@@ -1,0 +1,1 @@
+"""What every section measures with. Knows nothing of what is measured."""

@@ -1,0 +1,6 @@
+//! What the programs of the benchmarks share. Each is one contender or one peer; `benches/run.py`
+//! starts them and decides what they do.
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod serving;
