@@ -47,7 +47,7 @@ screenshots: python
 
 # Release builds, in target/: the development builds stay as they are.
 bench: $(VENV)/installed node_modules/.package-lock.json
-	$(BIN)/python benches/run.py $(SECTIONS)
+	$(BIN)/python benches/bench.py $(SECTIONS)
 
 # Without a sanitizer, stable Rust and no unsafe code need no other toolchain.
 fuzz: target/tools/bin/cargo-fuzz

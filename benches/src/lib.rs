@@ -1,4 +1,4 @@
-//! What the programs of the benchmarks share. Each is one contender or one peer; `benches/run.py`
+//! What the programs of the benchmarks share. Each is one contender or one peer; `benches/bench.py`
 //! starts them and decides what they do.
 #![forbid(unsafe_code)]
 

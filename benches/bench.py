@@ -1,6 +1,6 @@
 """Measures this project beside what people use today.
 
-    python benches/run.py [section …] [--rounds N] [--quick]
+    python benches/bench.py [section …] [--rounds N] [--quick]
 
 Without a section it measures all of them and writes docs/performance.md anew; with some, it takes
 the figures of the others from the last run on this machine. `--quick` shows in a short time that
