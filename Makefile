@@ -39,7 +39,7 @@ docs: python $(VENV)/installed-docs docs/tools/node_modules/.package-lock.json
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet --lib -p verigator -p verigator-server
 	cp -r target/doc target/reference/rust
 	cp docs/tools/rust.html target/reference/rust/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python docs/tools/links.py target/site
 
 screenshots: python

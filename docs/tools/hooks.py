@@ -31,7 +31,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if not source.is_dir():
             raise PluginError(f"{folder} is missing: `make docs` makes it")
         for path in sorted(source.rglob("*")):
-            if path.is_file():
+            # The licence of a font would become a page.
+            if path.is_file() and path.suffix != ".md":
                 name = f"{place}/{path.relative_to(source).as_posix()}"
                 files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
@@ -48,6 +49,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if not path.exists():
             raise PluginError(f"{page.file.src_uri} links to {found[1]}, which is not there")
         kind = "tree" if path.is_dir() else "blob"
-        return f"]({config.repo_url}/{kind}/main/{path.relative_to(ROOT).as_posix()}"
+        return f"]({config.extra['repository']}/{kind}/main/{path.relative_to(ROOT).as_posix()}"
 
     return _LINK.sub(into_repository, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Docstrings announce a block of code with a line that markdown has no use for."""
+    del page, config, files
+    return html.replace("<p>::</p>\n", "")
