@@ -105,7 +105,7 @@ impl Events {
                     let field = |name: &str| event.lines().find_map(|it| it.strip_prefix(name));
                     let name = field("event: ").map(str::to_owned);
                     let data = field("data: ").map(|it| serde_json::from_str(it).unwrap());
-                    self.unread = rest.to_owned();
+                    self.unread = String::from(rest);
                     // A comment keeps the connection alive.
                     if let (Some(name), Some(data)) = (name, data) {
                         return Some((name, data));

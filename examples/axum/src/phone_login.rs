@@ -48,9 +48,8 @@ pub(crate) async fn sign_up(api: &Api, service: &str, number: &str) -> Result<St
 // --8<-- [start:send]
 /// Sends a PIN. Done also means: perhaps it was sent.
 pub(crate) async fn send_pin(api: &Api, service: &str, user: &str) -> Step {
-    let error = match api.auth.initiate(service, user, Method::Sms).await {
-        Ok(_) => return Step::done("We have sent you a PIN."),
-        Err(error) => error,
+    let Err(error) = api.auth.initiate(service, user, Method::Sms).await else {
+        return Step::done("We have sent you a PIN.");
     };
     let wait = error
         .retry_after()
