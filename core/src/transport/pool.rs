@@ -84,7 +84,10 @@ impl Pool {
             let was_kept = kept.is_some();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => self.connect().await.map_err(Unanswered::NotConnected)?,
+                // Boxed: it is large, and most requests that would carry it about don't need it.
+                None => Box::pin(self.connect())
+                    .await
+                    .map_err(Unanswered::NotConnected)?,
             };
             self.address(&mut request, &connection);
             match connection.send(request).await {
