@@ -73,8 +73,8 @@ impl Pool {
         })
     }
 
-    /// Sends a request, whose address is only a path, over a kept connection or a new one. One that turns out to be closed before
-    /// the request is begun is replaced.
+    /// Sends a request, whose address is only a path, over a kept connection or a new one. One that
+    /// turns out to be closed before the request is begun is replaced.
     pub(super) async fn send(
         &self,
         mut request: Request<WatchedBody>,
