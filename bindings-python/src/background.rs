@@ -40,7 +40,7 @@ impl AsyncClient {
         max_retries: &Bound<'_, PyAny>,
     ) -> PyResult<u64> {
         let options = call_options(py, timeout, deadline, max_retries)?;
-        let call = call.get().checked(py)?;
+        let call = call.get().checked(py)?.clone();
         Ok(bridge
             .get()
             .carry(future, |done| self.client.start(call, options, done)))

@@ -18,12 +18,12 @@ pub(crate) struct Call {
 
 impl Call {
     /// The call to run, or the error that refuses it.
-    pub(crate) fn checked(&self, py: Python<'_>) -> PyResult<embed::Call> {
-        self.call.clone().map_err(|message| {
+    pub(crate) fn checked(&self, py: Python<'_>) -> PyResult<&embed::Call> {
+        self.call.as_ref().map_err(|message| {
             errors::refused(
                 py,
                 ErrorKind::InvalidArgument,
-                &message,
+                message,
                 Some(self.operation),
             )
         })

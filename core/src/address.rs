@@ -1,12 +1,15 @@
 //! Which addresses may be spoken to: https, and plain http where nothing leaves this machine.
 //! Knows no option's name; callers say whose address it is.
 
+use http::Uri;
 use thiserror::Error;
 use url::{ParseError, Url};
 
 /// An address that may be spoken to.
 pub(crate) struct Address {
     pub(crate) url: Url,
+    /// The same, as the HTTP library has it; the fragment is nobody else's.
+    pub(crate) uri: Uri,
     pub(crate) is_loopback: bool,
 }
 
@@ -23,6 +26,8 @@ pub(crate) enum Fault {
     Scheme,
     #[error("may not hold credentials")]
     Credentials,
+    #[error("is no address that HTTP can name")]
+    NoUri,
 }
 
 impl Address {
@@ -44,7 +49,12 @@ impl Address {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Fault::Credentials);
         }
-        Ok(Self { url, is_loopback })
+        let uri = url.as_str().parse().map_err(|_| Fault::NoUri)?;
+        Ok(Self {
+            url,
+            uri,
+            is_loopback,
+        })
     }
 }
 
@@ -82,5 +92,7 @@ mod tests {
             assert_eq!(Address::parse(text, false).err(), Some(fault), "{text}");
         }
         assert!(Address::parse("http://example.com", true).is_ok());
+        let long = format!("https://example.com/{}", "a".repeat(1 << 16));
+        assert_eq!(Address::parse(&long, false).err(), Some(Fault::NoUri));
     }
 }

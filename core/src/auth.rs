@@ -61,12 +61,14 @@ impl Auth {
             return Err(Method::not_known().operation_is(OPERATION));
         }
         let path = path::auth(service_id, user_id);
-        let request = Request::post(OPERATION, Effect::Authenticates, path, &Started { method })?;
-        let started: Started = self.client.call(request).await?.json()?;
+        let body = Started { method };
+        let request = Request::post(OPERATION, Effect::Authenticates, path, &body)?;
+        let started: Started = self.client.call(&request).await?.json()?;
+        let method = started.method;
         self.client
             .started()
-            .remember(service_id, user_id, started.method.clone());
-        Ok(started.method)
+            .remember(&request.path, method.clone());
+        Ok(method)
     }
 
     /// Checks a PIN or a code: `true` means let the user in.
@@ -116,21 +118,17 @@ impl Auth {
         if matches!(self.method, Some(Method::Other(_))) {
             return Err(Method::not_known().operation_is(OPERATION));
         }
+        let path =
+            path::auth(service_id, user_id).map_err(|error| error.operation_is(OPERATION))?;
         let started = self.client.started();
-        let method = self
-            .method
-            .clone()
-            .or_else(|| started.method_of(service_id, user_id));
-        let request = Request::put(
-            OPERATION,
-            Effect::Authenticates,
-            path::auth(service_id, user_id),
-            &Attempt { token, method },
-        )?;
-        let answer = self.client.call(request.confides(token)).await?;
+        let method = self.method.clone().or_else(|| started.method_of(&path));
+        let body = Attempt { token, method };
+        let request = Request::put(OPERATION, Effect::Authenticates, Ok(path), &body)?;
+        let request = request.confides(token);
+        let answer = self.client.call(&request).await?;
         let verification: Verification = answer.json()?;
         if verification.verified {
-            started.forget(service_id, user_id);
+            started.forget(&request.path);
         }
         Ok((verification, answer))
     }

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret, SecretString};
@@ -379,7 +382,18 @@ impl Settings {
 pub(crate) enum Proxy {
     None,
     Environment,
-    Url(Box<reqwest::Proxy>),
+    Url(Box<Matcher>),
+}
+
+impl Proxy {
+    /// The proxy for requests to this endpoint, if there is to be one.
+    pub(crate) fn on_the_way_to(&self, endpoint: &Uri) -> Option<Intercept> {
+        match self {
+            Self::None => None,
+            Self::Environment => Matcher::from_env().intercept(endpoint),
+            Self::Url(matcher) => matcher.intercept(endpoint),
+        }
+    }
 }
 
 pub(crate) struct Endpoint {
@@ -416,6 +430,18 @@ impl Endpoint {
     pub(crate) fn base(&self) -> &str {
         self.address.url.as_str().trim_end_matches('/')
     }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.address.uri
+    }
+
+    /// The path of a path below it, which begins with a slash.
+    pub(crate) fn path(&self, path: &str) -> Result<Uri> {
+        let path = [self.uri().path().trim_end_matches('/'), path].concat();
+        PathAndQuery::from_maybe_shared(Bytes::from(path))
+            .map(Uri::from)
+            .map_err(|error| Error::bug("a path could not be written").caused_by(error))
+    }
 }
 
 fn auth_header(username: &str, password: &str) -> Result<HeaderValue> {
@@ -427,15 +453,16 @@ fn auth_header(username: &str, password: &str) -> Result<HeaderValue> {
     Ok(header)
 }
 
-fn parse_proxy(url: &str) -> Result<reqwest::Proxy> {
-    // The text may hold the proxy's password, so the error does not repeat it.
-    let refused = || Error::configuration("proxy is not a proxy URL");
+fn parse_proxy(url: &str) -> Result<Matcher> {
     let scheme_is_known =
         Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-    if !scheme_is_known {
-        return Err(refused());
+    let matcher = Matcher::builder().all(url).build();
+    // A text that the matcher cannot read matches nothing.
+    if scheme_is_known && matcher.intercept(&Uri::from_static("http://x/")).is_some() {
+        return Ok(matcher);
     }
-    reqwest::Proxy::all(url).map_err(|_| refused())
+    // The text may hold the proxy's password, so the error does not repeat it.
+    Err(Error::configuration("proxy is not a proxy URL"))
 }
 
 fn positive(option: &str, value: Duration) -> Result<Duration> {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderMap;
-use url::Url;
+use http::{Method, Uri};
 
 use crate::address::Address;
 use crate::config::Proxy;
 use crate::error::{Error, Result};
 use crate::secret::SecretBody;
-use crate::transport::{Http, tls};
+use crate::transport::{Http, Outgoing, tls};
 
 /// As long as a client keeps a connection that nobody uses.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// An address that requests go to. Belongs to the runtime it is first used on.
 pub struct Outbound {
     http: Http,
-    url: Url,
+    path: Uri,
 }
 
 /// An answer.
@@ -65,8 +65,12 @@ impl Outbound {
         };
         let tls = tls::client_config(roots)?;
         Ok(Self {
-            http: Http::new(&tls, &proxy, CONNECT_TIMEOUT, POOL_IDLE_TIMEOUT)?,
-            url: address.url,
+            path: address
+                .uri
+                .path_and_query()
+                .cloned()
+                .map_or_else(Uri::default, Uri::from),
+            http: Http::new(address.uri, &proxy, tls, CONNECT_TIMEOUT, POOL_IDLE_TIMEOUT)?,
         })
     }
 
@@ -82,9 +86,13 @@ impl Outbound {
         // Turns the runtime's driver once, so that a kept connection which the server has closed
         // since is seen to be closed before a request is written to it.
         tokio::task::yield_now().await;
-        let outgoing = self.http.post(self.url.clone(), headers);
-        let body = SecretBody::new(body).bytes();
-        match Http::send(outgoing, Some(body), limit, largest).await {
+        let outgoing = Outgoing {
+            method: Method::POST,
+            path: self.path.clone(),
+            headers,
+            body: Some(SecretBody::new(body).bytes()),
+        };
+        match self.http.send(outgoing, limit, largest).await {
             Ok(reply) => Ok(Reply {
                 status: reply.status.as_u16(),
                 body: reply.body.ok(),

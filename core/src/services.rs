@@ -32,7 +32,7 @@ impl Services {
             Ok(path::services()),
             &body,
         )?;
-        self.client.call(request).await?.json()
+        self.client.call(&request).await?.json()
     }
 
     /// Gets a service.
@@ -41,7 +41,7 @@ impl Services {
     /// `NoSuchResource` when there is none, `ResourceForbidden` when it is another account's.
     pub async fn get(&self, id: &str) -> Result<Service> {
         let request = Request::get("services.get", path::service(id))?;
-        self.client.call(request).await?.json()
+        self.client.call(&request).await?.json()
     }
 
     /// Deletes a service with all its users.
@@ -50,6 +50,6 @@ impl Services {
     /// `NoSuchResource` when there is none, `ResourceForbidden` when it is another account's.
     pub async fn delete(&self, id: &str) -> Result<()> {
         let request = Request::delete("services.delete", path::service(id))?;
-        self.client.call(request).await?.nothing()
+        self.client.call(&request).await?.nothing()
     }
 }

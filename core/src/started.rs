@@ -8,42 +8,39 @@ use lru::LruCache;
 
 use crate::models::Method;
 
-/// Enough for the logins under way in one process; each takes about 150 bytes.
+/// Enough for the logins under way in one process; each takes about 250 bytes.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
-type Users = LruCache<(Box<str>, Box<str>), Method>;
+/// By the path of the authentication, which names its service and its user.
+type Methods = LruCache<Box<str>, Method>;
 
-pub(crate) struct Started(Mutex<Users>);
+pub(crate) struct Started(Mutex<Methods>);
 
 impl Default for Started {
     fn default() -> Self {
         // Grows with use: most clients start few.
-        let mut users = LruCache::unbounded();
-        users.resize(REMEMBERED);
-        Self(Mutex::new(users))
+        let mut methods = LruCache::unbounded();
+        methods.resize(REMEMBERED);
+        Self(Mutex::new(methods))
     }
 }
 
 impl Started {
-    pub(crate) fn remember(&self, service_id: &str, user_id: &str, method: Method) {
-        self.users().put(key(service_id, user_id), method);
+    pub(crate) fn remember(&self, path: &str, method: Method) {
+        self.methods().put(path.into(), method);
     }
 
-    pub(crate) fn method_of(&self, service_id: &str, user_id: &str) -> Option<Method> {
-        self.users().get(&key(service_id, user_id)).cloned()
+    pub(crate) fn method_of(&self, path: &str) -> Option<Method> {
+        self.methods().get(path).cloned()
     }
 
-    pub(crate) fn forget(&self, service_id: &str, user_id: &str) {
-        self.users().pop(&key(service_id, user_id));
+    pub(crate) fn forget(&self, path: &str) {
+        self.methods().pop(path);
     }
 
-    fn users(&self) -> MutexGuard<'_, Users> {
+    fn methods(&self) -> MutexGuard<'_, Methods> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn key(service_id: &str, user_id: &str) -> (Box<str>, Box<str>) {
-    (service_id.into(), user_id.into())
 }
 
 #[cfg(test)]
@@ -54,11 +51,11 @@ mod tests {
     fn it_remembers_the_latest_users_only() {
         let started = Started::default();
         for n in 0..=REMEMBERED.get() {
-            started.remember("s", &n.to_string(), Method::Totp);
+            started.remember(&format!("/{n}"), Method::Totp);
         }
-        assert_eq!(started.method_of("s", "0"), None);
-        assert_eq!(started.method_of("s", "1"), Some(Method::Totp));
-        started.forget("s", "1");
-        assert_eq!(started.method_of("s", "1"), None);
+        assert_eq!(started.method_of("/0"), None);
+        assert_eq!(started.method_of("/1"), Some(Method::Totp));
+        started.forget("/1");
+        assert_eq!(started.method_of("/1"), None);
     }
 }

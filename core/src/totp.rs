@@ -34,7 +34,7 @@ impl Totp {
     pub async fn enrol(&self, service_id: &str, user_id: &str) -> Result<Enrolment> {
         let path = path::totp(service_id, user_id);
         let request = Request::post("totp.enrol", Effect::Creates, path, &Nothing {})?;
-        self.client.call(request).await?.json()
+        self.client.call(&request).await?.json()
     }
 
     /// Confirms a new authenticator with its first code: `false` when the code is wrong.
@@ -46,7 +46,7 @@ impl Totp {
         let body = FirstCode { token };
         let request = Request::put("totp.confirm", Effect::Authenticates, path, &body)?;
         let request = request.confides(token);
-        let confirmation: Confirmation = self.client.call(request).await?.json()?;
+        let confirmation: Confirmation = self.client.call(&request).await?.json()?;
         Ok(confirmation.confirmed)
     }
 
@@ -56,6 +56,6 @@ impl Totp {
     /// `NoSuchResource` when the user has none.
     pub async fn remove(&self, service_id: &str, user_id: &str) -> Result<()> {
         let request = Request::delete("totp.remove", path::totp(service_id, user_id))?;
-        self.client.call(request).await?.nothing()
+        self.client.call(&request).await?.nothing()
     }
 }

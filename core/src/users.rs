@@ -42,7 +42,7 @@ impl Users {
             &body,
         )?;
         let request = request.confides(number);
-        self.client.call(request).await?.json()
+        self.client.call(&request).await?.json()
     }
 
     /// Gets a user.
@@ -51,7 +51,7 @@ impl Users {
     /// `NoSuchResource` when there is no such service or user.
     pub async fn get(&self, service_id: &str, id: &str) -> Result<User> {
         let request = Request::get("users.get", path::user(service_id, id))?;
-        self.client.call(request).await?.json()
+        self.client.call(&request).await?.json()
     }
 
     /// Gets all users of a service.
@@ -60,7 +60,7 @@ impl Users {
     /// `NoSuchResource` when there is no such service.
     pub async fn get_all(&self, service_id: &str) -> Result<Vec<User>> {
         let request = Request::get("users.get_all", path::users(service_id))?;
-        let list: UserList = self.client.call(request).await?.json()?;
+        let list: UserList = self.client.call(&request).await?.json()?;
         Ok(list.users)
     }
 
@@ -70,6 +70,6 @@ impl Users {
     /// `NoSuchResource` when there is no such service or user.
     pub async fn delete(&self, service_id: &str, id: &str) -> Result<()> {
         let request = Request::delete("users.delete", path::user(service_id, id))?;
-        self.client.call(request).await?.nothing()
+        self.client.call(&request).await?.nothing()
     }
 }

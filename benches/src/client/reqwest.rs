@@ -19,10 +19,6 @@ fn headers() -> HeaderMap {
     headers
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is not the project's client"
-)]
 pub(crate) fn awaited(url: &str) -> Result<()> {
     choose_crypto();
     let client = reqwest::Client::builder()

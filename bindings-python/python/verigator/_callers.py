@@ -29,7 +29,7 @@ class Caller:
         max_retries: int | None,
     ) -> T:
         """Waits for a call."""
-        log = call_log(call.operation)
+        log = call_log(call)
         try:
             reply = self.client.call(call, timeout, deadline, max_retries)
         except BaseException as error:
@@ -60,7 +60,7 @@ class AsyncCaller:
         # Here, for it imports asyncio.
         from verigator._bridge import bridge_of_running_loop
 
-        log = call_log(call.operation)
+        log = call_log(call)
         loop, bridge = bridge_of_running_loop()
         future = loop.create_future()
         number: int | None = None

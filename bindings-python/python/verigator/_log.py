@@ -11,6 +11,9 @@ from verigator._errors import VerigatorError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from logging import Logger
+    from typing import Any
+
+    from verigator import _core
 
 _logger: Logger | None = None
 
@@ -53,7 +56,7 @@ class CallLog:
         return (perf_counter() - self._started) * 1000
 
 
-def call_log(operation: str) -> CallLog | None:
+def call_log(call: _core.Call[Any]) -> CallLog | None:
     """A log for a call, or None when nobody would read it."""
     global _logger  # noqa: PLW0603 (found once, when there is one)
     if _logger is None:
@@ -62,4 +65,4 @@ def call_log(operation: str) -> CallLog | None:
         if logging is None:
             return None
         _logger = logging.getLogger("verigator")
-    return CallLog(_logger, operation) if _logger.isEnabledFor(10) else None
+    return CallLog(_logger, call.operation) if _logger.isEnabledFor(10) else None

@@ -72,18 +72,16 @@ pub enum Reply {
 }
 
 impl Call {
-    pub(super) async fn perform(self, api: &Api) -> Result<Reply> {
+    pub(super) async fn perform(&self, api: &Api) -> Result<Reply> {
         let operation = self.operation();
         match self {
-            Self::ServicesCreate { domain, name } => api
-                .services
-                .create(&domain, &name)
-                .await
-                .map(Reply::Service),
-            Self::ServicesGet { id } => api.services.get(&id).await.map(Reply::Service),
-            Self::ServicesDelete { id } => api.services.delete(&id).await.map(|()| Reply::Done),
+            Self::ServicesCreate { domain, name } => {
+                api.services.create(domain, name).await.map(Reply::Service)
+            }
+            Self::ServicesGet { id } => api.services.get(id).await.map(Reply::Service),
+            Self::ServicesDelete { id } => api.services.delete(id).await.map(|()| Reply::Done),
             Self::UsersGetAll { service_id } => {
-                api.users.get_all(&service_id).await.map(Reply::Users)
+                api.users.get_all(service_id).await.map(Reply::Users)
             }
             Self::UsersCreate {
                 service_id,
@@ -91,25 +89,23 @@ impl Call {
                 username,
             } => api
                 .users
-                .create(&service_id, &number, &username)
+                .create(service_id, number, username)
                 .await
                 .map(Reply::User),
             Self::UsersGet { service_id, id } => {
-                api.users.get(&service_id, &id).await.map(Reply::User)
+                api.users.get(service_id, id).await.map(Reply::User)
             }
-            Self::UsersDelete { service_id, id } => api
-                .users
-                .delete(&service_id, &id)
-                .await
-                .map(|()| Reply::Done),
+            Self::UsersDelete { service_id, id } => {
+                api.users.delete(service_id, id).await.map(|()| Reply::Done)
+            }
             Self::AuthInitiate {
                 service_id,
                 user_id,
                 method,
             } => {
-                let method = parse(&method, operation)?;
+                let method = parse(method, operation)?;
                 api.auth
-                    .initiate(&service_id, &user_id, method)
+                    .initiate(service_id, user_id, method)
                     .await
                     .map(Reply::Method)
             }
@@ -119,8 +115,8 @@ impl Call {
                 token,
                 method,
             } => {
-                let auth = with_method(&api.auth, method, operation)?;
-                let answer = auth.verify_detailed(&service_id, &user_id, &token).await;
+                let auth = with_method(&api.auth, method.as_deref(), operation)?;
+                let answer = auth.verify_detailed(service_id, user_id, token).await;
                 answer.map(Reply::Verification)
             }
             Self::AuthVerifyOrError {
@@ -129,8 +125,8 @@ impl Call {
                 token,
                 method,
             } => {
-                let auth = with_method(&api.auth, method, operation)?;
-                let answer = auth.verify_or_error(&service_id, &user_id, &token).await;
+                let auth = with_method(&api.auth, method.as_deref(), operation)?;
+                let answer = auth.verify_or_error(service_id, user_id, token).await;
                 answer.map(Reply::Verification)
             }
             Self::TotpEnrol {
@@ -138,7 +134,7 @@ impl Call {
                 user_id,
             } => api
                 .totp
-                .enrol(&service_id, &user_id)
+                .enrol(service_id, user_id)
                 .await
                 .map(Reply::Enrolment),
             Self::TotpConfirm {
@@ -147,7 +143,7 @@ impl Call {
                 token,
             } => api
                 .totp
-                .confirm(&service_id, &user_id, &token)
+                .confirm(service_id, user_id, token)
                 .await
                 .map(Reply::Confirmed),
             Self::TotpRemove {
@@ -155,16 +151,16 @@ impl Call {
                 user_id,
             } => api
                 .totp
-                .remove(&service_id, &user_id)
+                .remove(service_id, user_id)
                 .await
                 .map(|()| Reply::Done),
         }
     }
 }
 
-fn with_method(auth: &Auth, method: Option<String>, operation: &'static str) -> Result<Auth> {
+fn with_method(auth: &Auth, method: Option<&str>, operation: &'static str) -> Result<Auth> {
     match method {
-        Some(word) => Ok(auth.with_method(parse(&word, operation)?)),
+        Some(word) => Ok(auth.with_method(parse(word, operation)?)),
         None => Ok(auth.clone()),
     }
 }

@@ -35,7 +35,7 @@ impl BlockingClient {
     /// Waits for a call. `tick` runs about every 50 ms; its error abandons the call.
     pub fn call<E>(
         &self,
-        call: Call,
+        call: &Call,
         options: CallOptions,
         tick: impl FnMut() -> Result<(), E>,
     ) -> Result<Result<Reply>, E> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -14,13 +14,14 @@ use uuid::Uuid;
 use crate::config::{CallOptions, Idempotency, Settings};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::started::Started;
-use crate::transport::attempt::{Connections, Failure, RawAnswer, takes_key};
+use crate::transport::attempt::{Connections, RawAnswer, takes_key};
+use crate::transport::failure::Failure;
 use crate::transport::request::{Effect, Request};
 use crate::transport::retry::{LONGEST_WAIT, Setback, backoff, retry_after};
 use crate::transport::status::Refusal;
 
-const REQUEST_ID: &str = "x-request-id";
-const IDEMPOTENCY: &str = "verigator-idempotency";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("verigator-idempotency");
 const DEPRECATED_HINT: &str = ". The hosted service at api.verigator.com is deprecated: run your own \
      with `verigator serve`, and pass its address as `endpoint` or in VERIGATOR_ENDPOINT";
 
@@ -81,11 +82,11 @@ impl Client {
         &self.shared.started
     }
 
-    pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
+    pub(crate) async fn call(&self, request: &Request) -> Result<Answer> {
         // Turns the runtime's driver once, so that a kept connection which the server has closed
         // since is seen to be closed before a request is written to it.
         tokio::task::yield_now().await;
-        self.attempts(&request)
+        self.attempts(request)
             .await
             .map_err(|error| error.operation_is(request.operation))
     }
@@ -96,6 +97,7 @@ impl Client {
         let timeout = self.options.timeout.unwrap_or(settings.timeout);
         let deadline = Instant::now() + self.options.deadline.unwrap_or(settings.deadline);
         let max_retries = self.options.max_retries.unwrap_or(settings.max_retries);
+        let path = settings.endpoint.path(&request.path)?;
         let key = self.key_for(&request.method)?;
         let mut attempts = 0;
         let mut may_have_acted = false;
@@ -105,7 +107,7 @@ impl Client {
             let result = self
                 .shared
                 .connections
-                .attempt(request, key.as_ref(), timeout.min(left))
+                .attempt(request, &path, key.as_ref(), timeout.min(left))
                 .await;
             let mut miss = match result {
                 Ok(raw) => {
@@ -173,8 +175,8 @@ impl Client {
         if !takes_key(method) || self.settings().idempotency == Idempotency::Off {
             return Ok(None);
         }
-        let text = Uuid::new_v4().to_string();
-        HeaderValue::from_str(&text)
+        let key = Uuid::new_v4();
+        HeaderValue::from_str(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
             .map(Some)
             .map_err(|error| Error::bug("an idempotency key could not be written").caused_by(error))
     }

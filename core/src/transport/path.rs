@@ -12,45 +12,47 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// The longest path of the contract with two UUIDs in it, and some more.
+const USUAL_LENGTH: usize = 128;
+
 pub(crate) fn services() -> String {
-    "/v1/service/service".to_owned()
+    let mut path = String::with_capacity(USUAL_LENGTH);
+    path.push_str("/v1/service/service");
+    path
 }
 
 pub(crate) fn service(service_id: &str) -> Result<String> {
-    Ok(format!(
-        "/v1/service/service/{}",
-        segment("service_id", service_id)?
-    ))
+    below(services(), "service_id", service_id)
 }
 
 pub(crate) fn users(service_id: &str) -> Result<String> {
-    Ok(format!("{}/users", service(service_id)?))
+    Ok(service(service_id)? + "/users")
 }
 
 pub(crate) fn user(service_id: &str, user_id: &str) -> Result<String> {
-    Ok(format!(
-        "{}/{}",
-        users(service_id)?,
-        segment("user_id", user_id)?
-    ))
+    below(users(service_id)?, "user_id", user_id)
 }
 
 pub(crate) fn auth(service_id: &str, user_id: &str) -> Result<String> {
-    Ok(format!("{}/auth", user(service_id, user_id)?))
+    Ok(user(service_id, user_id)? + "/auth")
 }
 
 pub(crate) fn totp(service_id: &str, user_id: &str) -> Result<String> {
-    Ok(format!("{}/totp", user(service_id, user_id)?))
+    Ok(user(service_id, user_id)? + "/totp")
 }
 
-fn segment(name: &str, id: &str) -> Result<String> {
+fn below(mut path: String, name: &str, id: &str) -> Result<String> {
     match id {
         "" => Err(Error::invalid_argument(format!("{name} is empty"))),
         // Every URL parser takes these two for a step in the path, encoded or not.
         "." | ".." => Err(Error::invalid_argument(format!(
             "{name} may not be \"{id}\""
         ))),
-        id => Ok(utf8_percent_encode(id, SEGMENT).to_string()),
+        id => {
+            path.push('/');
+            path.extend(utf8_percent_encode(id, SEGMENT));
+            Ok(path)
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn the_blocking_client_of_the_bindings() {
         let run = |call| {
             let (options, call) = calls::of_bindings(call)?;
             let never = || Ok::<(), Error>(());
-            client.call(call, options, never)?
+            client.call(&call, options, never)?
         };
         for earlier in &case.before {
             run(&earlier.call)?;
