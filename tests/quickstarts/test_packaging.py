@@ -75,14 +75,15 @@ def test_the_image() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     left = [ROOT / line[1:] for line in lines if line.startswith("!")]
     assert all(path.exists() for path in left)
-    members = re.search(r"^members = \[(.*?)\]", (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    workspace = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
+    members = re.search(r"^members = \[([^]]*)\]", workspace, re.MULTILINE)
     assert members
     for member in re.findall(r'"([^"]+)"', members[1]):
         manifest = ROOT / member / "Cargo.toml"
         assert any(path == manifest or path in manifest.parents for path in left), member
     image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (version,) = re.findall(r"^FROM rust:([\d.]+)-", image, re.MULTILINE)
-    assert f'rust-version = "{version}"' in (ROOT / "Cargo.toml").read_text()
+    assert f'rust-version = "{version}"' in workspace
 
 
 def test_two_servers_behind_one_proxy(tmp_path: Path) -> None:
