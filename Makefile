@@ -49,6 +49,7 @@ python: $(VENV)/installed
 
 node: node_modules/.package-lock.json
 	npm run --silent build:debug
+	npm run --silent release:collect -- bindings-node/native --some
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
