@@ -1,6 +1,6 @@
 # make demo   a server, and a login from Python, Node and Rust in turn
 # make test   every test in every language
-# make lint   format, lint and type checks
+# make lint   format, lint and type checks, licences; advisories are looked up by the workflow CI
 # make bench  this beside what people use today; writes docs/performance.md
 # make fuzz   any bytes at all as a server's answer, for FUZZ_SECONDS (30); needs a C++ compiler
 #
@@ -27,7 +27,11 @@ lint: python node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	npx --no-install pyright
 	npm run --silent check
+	npm run --silent check:package
+	$(BIN)/python tests/version.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --all-features --log-level error check licenses bans sources
 
 # Release builds, in target/: the development builds stay as they are.
 bench: $(VENV)/installed node_modules/.package-lock.json
@@ -54,7 +58,7 @@ node: node_modules/.package-lock.json
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group dev --group lint
 	touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json

@@ -1,5 +1,5 @@
-"""``python -m verigator``: the program ``verigator`` of this environment, which the extra ``server``
-installs. Knows where that is, and nothing of what it does."""
+"""``python -m verigator``: the program ``verigator`` of this environment, which the extra
+``server`` brings. Knows where that is, and nothing of what it does."""
 
 from __future__ import annotations
 
