@@ -31,7 +31,7 @@ lint: python node
 	npm run --silent check
 	npm run --silent check:package
 	$(BIN)/python tests/version.py
-	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --all-features --log-level error check licenses bans sources
+	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --log-level error check licenses bans sources
 
 # Release builds, in target/: the development builds stay as they are.
 bench: $(VENV)/installed node_modules/.package-lock.json
