@@ -1,6 +1,6 @@
 # make demo   a server, and a login from Python, Node and Rust in turn
 # make test   every test in every language
-# make lint   format, lint and type checks
+# make lint   format, lint and type checks, licences; advisories are looked up by the workflow CI
 # make docs   the documentation as a site, in target/site, without a dead link
 # make screenshots   the pictures in it; needs Chromium
 # make bench  this beside what people use today; writes docs/performance.md
@@ -29,7 +29,11 @@ lint: python node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	npx --no-install pyright
 	npm run --silent check
+	npm run --silent check:package
+	$(BIN)/python tests/version.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --log-level error check licenses bans sources
 
 # The reference comes from the code: mkdocs reads Python's, typedoc and rustdoc write theirs.
 docs: python $(VENV)/installed-docs docs/tools/node_modules/.package-lock.json
@@ -65,11 +69,12 @@ python: $(VENV)/installed
 
 node: node_modules/.package-lock.json
 	npm run --silent build:debug
+	npm run --silent release:collect -- bindings-node/native --some
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group dev --group lint
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -627,3 +627,18 @@ export class ClientClosedError extends VerigatorError {}
  * for `AbortSignal.timeout(…)` an error named `TimeoutError`.
  */
 export class RequestAbortedError extends VerigatorError {}
+
+/**
+ * What `import` or `require` of this package throws where its native part is not installed, or can't
+ * be loaded. It is no class, as nothing is exported then: tell it by its `code`. Its `cause` says why.
+ */
+export interface NativeMissingError extends Error {
+  name: 'NativeMissingError';
+  code: 'ERR_VERIGATOR_NATIVE_MISSING';
+  /** `process.platform`. */
+  platform: string;
+  /** `process.arch`. */
+  arch: string;
+  /** The C library, on Linux. */
+  libc: 'glibc' | 'musl' | undefined;
+}

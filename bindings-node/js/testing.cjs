@@ -4,15 +4,13 @@
 
 const { inspect } = require('node:util');
 const { Api } = require('./api.cjs');
-const { start } = require('./calls.cjs');
 const check = require('./check.cjs');
 const { InvalidArgumentError, VerigatorTimeoutError } = require('./errors.cjs');
-const { callSite, calledFrom, errorOf } = require('./failure.cjs');
 const { maskedNumber, shown } = require('./masked.cjs');
 const native = require('./native.cjs');
+const { wait } = require('./wait.cjs');
 
 /**
- * @typedef {import('../native/index.js').Calls} Calls
  * @typedef {import('../native/index.js').MessageFields} MessageFields
  * @typedef {InstanceType<typeof native.Sandbox>} Native
  */
@@ -152,19 +150,6 @@ class Sandbox {
   [inspect.custom](depth, options) {
     return shown('Sandbox', { url: this.url }, depth, options);
   }
-}
-
-/**
- * @param {Function} below
- * @param {(calls: Calls, id: number) => void} begin
- */
-async function wait(below, begin) {
-  const site = callSite(below);
-  const finished = await start(begin).finished;
-  if (finished.error) {
-    throw calledFrom(errorOf(finished.error), site);
-  }
-  return finished;
 }
 
 /**

@@ -44,17 +44,28 @@ impl Sandbox {
         }
     }
 
-    /// Starts it, as call `id`.
+    /// Starts it, as call `id`: at an address with a port, or at any free port of the loopback. May
+    /// print the messages, too.
     #[napi(catch_unwind)]
-    pub fn start(&self, calls: &Calls, id: i64) {
+    pub fn start(&self, calls: &Calls, id: i64, listen: Option<String>, console: Option<bool>) {
         let server = Arc::clone(&self.server);
-        calls.off_thread(id, move || match Server::start_blocking() {
-            Ok(started) => {
-                // Set already only when it is started twice, and then the second one goes.
-                let _ = server.set(started);
-                Finished::done(id)
+        calls.off_thread(id, move || {
+            let mut builder = Server::builder().console(console.unwrap_or(false));
+            if let Some(listen) = listen {
+                let Ok(address) = listen.parse() else {
+                    let why = format!("{listen:?} is not an address with a port");
+                    return Finished::failed(id, Failure::sandbox(why));
+                };
+                builder = builder.listen(address);
             }
-            Err(error) => Finished::failed(id, Failure::sandbox(error.to_string())),
+            match builder.start_blocking() {
+                Ok(started) => {
+                    // Set already only when it is started twice, and then the second one goes.
+                    let _ = server.set(started);
+                    Finished::done(id)
+                }
+                Err(error) => Finished::failed(id, Failure::sandbox(error.to_string())),
+            }
         });
     }
 

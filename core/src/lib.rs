@@ -35,6 +35,9 @@
 //! | [`Api`], [`blocking`], [`object_style`] | the shape a caller sees | paths and bodies |
 //! | [`Services`], [`Users`], [`Auth`], [`Totp`] | path, request and answer of each operation | connections, retries |
 //! | `transport` | encoding, one attempt, the retry table | services and users |
+//!
+//! The crate has no features to choose from: TLS is rustls with ring, which needs no library of the
+//! system, and certificates are verified by the platform, or by Mozilla's list where it has none.
 #![forbid(unsafe_code)]
 
 mod address;

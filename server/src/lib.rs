@@ -33,6 +33,21 @@
 //! [`app::App`] puts them together; [`config`] holds what can be set, [`metrics`] what is counted,
 //! [`clock`] and [`random`] are the only sources of the time of day and of chance; [`sandbox`] is
 //! the whole in a test.
+//!
+//! # Features
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `cli` | the program `verigator`, with all the others | yes |
+//! | `sqlite` | [`store::sqlite`], with SQLite built in | yes |
+//! | `postgres` | [`store::postgres`] | yes |
+//! | `messente` | [`delivery::messente`] | yes |
+//! | `webhook` | [`delivery::webhook`] | yes |
+//! | `tls` | [`tls`], to serve over TLS | with `cli` |
+//!
+//! With `default-features = false` there are the engine, the store in memory and the sandbox.
+// The labels on docs.rs that say which feature something needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 pub mod accounts;

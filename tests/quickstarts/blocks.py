@@ -76,4 +76,10 @@ def to_run(page: Path, language: str) -> list[Block]:
     return [it for it in blocks(page) if it.language == language and it.not_run is None]
 
 
+def quickstart(heading: str, language: str, number: int = 0) -> str:
+    """A block below a heading of the README."""
+    found = [it for it in to_run(ROOT / "README.md", language) if it.heading == heading]
+    return found[number].text
+
+
 ALL = [block for page in PAGES for block in blocks(page)]

@@ -45,7 +45,8 @@ NOT_RUN = {
     ("server.md", "PostgreSQL", "sh"),
     ("server.md", "Several servers", "sh"),
 }
-#: Run by test_readme.py, and as a documentation test of the crate `verigator-tests`.
+#: Run by test_readme.py, test_wheels.py and test_npm.py, and as a documentation test of the crate
+#: `verigator-tests`.
 QUICKSTARTS = {
     ("README.md", "Python", "python"),
     ("README.md", "Node", "js"),

@@ -19,7 +19,7 @@ class Caller:
     __slots__ = ("client",)
 
     def __init__(self, config: _core.Config) -> None:
-        self.client = _core.BlockingClient(config)
+        self.client: _core.BlockingClient = _core.BlockingClient(config)
 
     def run(
         self,
@@ -47,7 +47,7 @@ class AsyncCaller:
     __slots__ = ("client",)
 
     def __init__(self, config: _core.Config) -> None:
-        self.client = _core.AsyncClient(config)
+        self.client: _core.AsyncClient = _core.AsyncClient(config)
 
     async def run(
         self,

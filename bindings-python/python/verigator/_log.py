@@ -59,10 +59,11 @@ class CallLog:
 def call_log(call: _core.Call[Any]) -> CallLog | None:
     """A log for a call, or None when nobody would read it."""
     global _logger  # noqa: PLW0603 (found once, when there is one)
-    if _logger is None:
+    logger = _logger
+    if logger is None:
         # Whoever wants to read logs has imported logging; importing it here would cost everybody.
         logging = sys.modules.get("logging")
         if logging is None:
             return None
-        _logger = logging.getLogger("verigator")
-    return CallLog(_logger, call.operation) if _logger.isEnabledFor(10) else None
+        logger = _logger = logging.getLogger("verigator")
+    return CallLog(logger, call.operation) if logger.isEnabledFor(10) else None

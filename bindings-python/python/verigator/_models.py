@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class _Value:
-    """Compared by the fields that ``__match_args__`` names."""
+    """Compared by the fields that it names."""
 
     __slots__ = ("__weakref__",)
-    __match_args__: tuple[str, ...] = ()
+    #: The same as ``__match_args__``, whose type checkers want to read from each class alone.
+    _names: tuple[str, ...] = ()
 
     def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__match_args__)
+        return tuple(getattr(self, name) for name in self._names)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -37,7 +38,7 @@ class _Value:
         return hash((type(self), self._fields()))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._names)
         return f"{type(self).__name__}({shown})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -65,7 +66,7 @@ class Service(_Value):
     """
 
     __slots__ = ("_caller", "_creation_time", "_id", "_name")
-    __match_args__ = ("id", "creation_time", "name")
+    __match_args__ = _names = ("id", "creation_time", "name")
 
     def __init__(self, id: str, creation_time: str, name: str) -> None:
         self._id = id
@@ -238,7 +239,7 @@ class User(_Value):
     """
 
     __slots__ = ("_caller", "_creation_time", "_id", "_service_id", "_username")
-    __match_args__ = ("id", "creation_time", "username")
+    __match_args__ = _names = ("id", "creation_time", "username")
 
     def __init__(self, id: str, creation_time: str, username: str) -> None:
         self._id = id
@@ -385,7 +386,7 @@ class VerificationStatus(_Value):
     """Why a PIN or a code was not accepted."""
 
     __slots__ = ("_expired", "_invalid", "_result", "_throttled")
-    __match_args__ = ("throttled", "expired", "invalid", "result")
+    __match_args__ = _names = ("throttled", "expired", "invalid", "result")
 
     def __init__(
         self,
@@ -425,7 +426,7 @@ class Verification(_Value):
     ``if user.verify_pin(pin):`` lets nobody else in."""
 
     __slots__ = ("_method", "_status", "_verified")
-    __match_args__ = ("verified", "method", "status")
+    __match_args__ = _names = ("verified", "method", "status")
 
     def __init__(
         self,
@@ -467,7 +468,7 @@ class Enrolment(_Value):
     """A new authenticator's secret. The server shows it this once; ``repr`` never does."""
 
     __slots__ = ("_qr", "_secret", "_uri")
-    __match_args__ = ("uri", "secret", "qr")
+    __match_args__ = _names = ("uri", "secret", "qr")
 
     def __init__(self, uri: str, secret: str, qr: str) -> None:
         self._uri = uri

@@ -35,6 +35,7 @@ import type {
   ErrorDetails,
   Logger,
   Method,
+  NativeMissingError,
   Outcome,
   ServiceFields,
   Services,
@@ -240,7 +241,15 @@ export async function refused(api: Api, service: Service): Promise<void> {
   return void verified;
 }
 
+/** What a program does that can go on without. */
+function why(missing: NativeMissingError): string {
+  const code: 'ERR_VERIGATOR_NATIVE_MISSING' = missing.code;
+  const libc: 'glibc' | 'musl' | undefined = missing.libc;
+  return [code, missing.name, missing.platform, missing.arch, libc].join(' ');
+}
+
 async function main(): Promise<void> {
+  assert.equal(why.length, 1);
   await using sandbox: Sandbox = await Sandbox.start();
   await resources(sandbox);
   await objectStyle(sandbox);
