@@ -22,7 +22,7 @@ demo: python node
 test: python node
 	$(BIN)/python tests/run.py
 
-lint: python node
+lint: python node $(VENV)/installed-docs
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
