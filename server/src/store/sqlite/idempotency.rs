@@ -13,9 +13,6 @@ use crate::{
     },
 };
 
-/// Old rows that one new key takes away.
-const SWEPT: u32 = 32;
-
 /// The claim that holds now, under whichever of the server's keys it was hashed.
 fn find(db: &Connection, hashes: &Hashes, now: i64) -> Result<Option<Held>, StoreError> {
     let mut statement = db.prepare_cached(
@@ -44,18 +41,14 @@ pub(super) fn claim(db: &Connection, keys: &Keys, claim: &Claim) -> Result<Claim
     if let Some(held) = find(db, &hashes, now)? {
         return Ok(held.claimed(keys, &hashes)?);
     }
-    db.prepare_cached(
-        "DELETE FROM idempotency_keys WHERE key IN
-             (SELECT key FROM idempotency_keys WHERE until <= ?1 LIMIT ?2)",
-    )?
-    .execute((now, SWEPT))?;
-    // One that is over may be there still, under an older of the server's keys.
-    for hash in &hashes.key {
+    // One that is over may be there still, under any of the server's keys.
+    for old in hashes.key.iter().skip(1) {
         db.prepare_cached("DELETE FROM idempotency_keys WHERE key = ?1")?
-            .execute([hash])?;
+            .execute([old])?;
     }
     db.prepare_cached(
-        "INSERT INTO idempotency_keys (key, claim, fingerprint, until) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO idempotency_keys (key, claim, fingerprint, until)
+         VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute((
         current(&hashes.key)?,

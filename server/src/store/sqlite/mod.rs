@@ -9,6 +9,7 @@ mod idempotency;
 mod outbox;
 mod schema;
 mod sent;
+mod sweep;
 mod user;
 mod worker;
 
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 pub use self::schema::SqliteError;
 use self::{
+    sweep::Sweeper,
     user::may_use,
     worker::{Kind, Worker},
 };
@@ -51,6 +53,7 @@ pub struct SqliteStore {
     writer: Worker,
     reader: Worker,
     keys: Arc<Keys>,
+    sweeper: Arc<Sweeper>,
 }
 
 impl SqliteStore {
@@ -76,6 +79,7 @@ impl SqliteStore {
             writer: Worker::start(db, Kind::Writer)?,
             reader: Worker::start(reading, Kind::Reader)?,
             keys: Arc::new(keys),
+            sweeper: Arc::default(),
         })
     }
 
@@ -388,7 +392,11 @@ impl Store for SqliteStore {
             rules: start.rules.clone(),
         };
         let keys = Arc::clone(&self.keys);
-        let start = move |db: &Connection| starting.run(db, &keys, scope);
+        let sweeper = Arc::clone(&self.sweeper);
+        let start = move |db: &Connection| {
+            sweeper.sweep(db, starting.now)?;
+            starting.run(db, &keys, scope)
+        };
         self.writer.run(start).await
     }
 
@@ -465,7 +473,11 @@ impl Store for SqliteStore {
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let (claim, keys) = (claim.clone(), Arc::clone(&self.keys));
-        let run = move |db: &Connection| idempotency::claim(db, &keys, &claim);
+        let sweeper = Arc::clone(&self.sweeper);
+        let run = move |db: &Connection| {
+            sweeper.sweep(db, claim.now)?;
+            idempotency::claim(db, &keys, &claim)
+        };
         self.writer.run(run).await
     }
 
