@@ -64,7 +64,7 @@ pub(crate) async fn fill(
 async fn spend(opened: &Opened, rules: &Rules, some: &[(&User, Timestamp)]) -> Result<(), Failure> {
     let starting = some
         .iter()
-        .map(|(user, now)| opened.start(user, rules, *now));
+        .map(|(user, now)| opened.start(user, rules, *now, None));
     let started: Vec<(Uuid, Pin)> = stream::iter(starting)
         .buffered(AT_ONCE)
         .try_collect()
@@ -85,7 +85,7 @@ async fn spend(opened: &Opened, rules: &Rules, some: &[(&User, Timestamp)]) -> R
                 .store
                 .settle_message(*id, pickup.lease, Settled::Over)
                 .await?;
-            opened.check(user, pin, rules, *now).await
+            opened.check(user, pin, rules, *now, None).await
         });
     stream::iter(ending)
         .buffer_unordered(AT_ONCE)

@@ -1,6 +1,6 @@
 //! One flow's steps on a store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -16,7 +16,10 @@ use verigator_server::{
         pin::Pin,
     },
     random,
-    store::{NewService, NewUser, ServiceScope, Started, UserScope},
+    store::{
+        Answers, Claim, Keyed, NewService, NewUser, Once, ServiceScope, Started, StoredAnswer,
+        UserScope,
+    },
 };
 
 use crate::place::Opened;
@@ -90,12 +93,14 @@ impl Opened {
         Ok(User { scope, phone })
     }
 
-    /// Starts an authentication: its id, and the PIN that is now in the outbox.
+    /// Starts an authentication, once if there is a claim: its id, and the PIN that is now in the
+    /// outbox.
     pub(crate) async fn start(
         &self,
         user: &User,
         rules: &Rules,
         now: Timestamp,
+        claim: Option<Claim>,
     ) -> Result<(Uuid, Pin), Failure> {
         let id = random::uuid()?;
         let pin = Pin::new(rules.resend, rules.pin_length, &self.key, id, random::fill)?;
@@ -107,19 +112,28 @@ impl Opened {
             now,
             rules,
         };
-        match self.store.start_authentication(user.scope, &start).await? {
-            Started::Sms(_) => Ok((id, pin)),
+        let once = match claim {
+            None => Once::Done(self.store.start_authentication(user.scope, &start).await?),
+            Some(claim) => {
+                let answer: Answers<Started> = Arc::new(|_| Some(answer(201, STARTED)));
+                let keyed = Keyed { claim, answer };
+                self.store.start_once(user.scope, &start, keyed).await?
+            }
+        };
+        match once {
+            Once::Done(Started::Sms(_)) => Ok((id, pin)),
             other => Err(format!("not started: {other:?}").into()),
         }
     }
 
-    /// Checks a PIN that is right.
+    /// Checks a PIN that is right, once if there is a claim.
     pub(crate) async fn check(
         &self,
         user: &User,
         pin: &Pin,
         rules: &Rules,
         now: Timestamp,
+        claim: Option<Claim>,
     ) -> Result<(), Failure> {
         let check = CheckRequest {
             guess: pin.expose(),
@@ -127,9 +141,26 @@ impl Opened {
             now,
             rules,
         };
-        match self.store.check(user.scope, &check).await? {
-            Check::Verified(_) => Ok(()),
+        let once = match claim {
+            None => Once::Done(self.store.check(user.scope, &check).await?),
+            Some(claim) => {
+                let answer: Answers<Check> = Arc::new(|_| Some(answer(200, VERIFIED)));
+                let keyed = Keyed { claim, answer };
+                self.store.check_once(user.scope, &check, keyed).await?
+            }
+        };
+        match once {
+            Once::Done(Check::Verified(_)) => Ok(()),
             other => Err(format!("not verified: {other:?}").into()),
         }
     }
+}
+
+/// What the server answers.
+const STARTED: &str = r#"{"method":"sms"}"#;
+const VERIFIED: &str = r#"{"method":"sms","verified":true}"#;
+
+fn answer(status: u16, body: &str) -> StoredAnswer {
+    let body = body.as_bytes().to_vec();
+    StoredAnswer { status, body }
 }

@@ -19,7 +19,7 @@ use verigator_server::{
     delivery::{Deliver, DeliveryError, Message, courier::Courier},
     metrics::Metrics,
     random,
-    store::{Account, Claim, Claimed, StoredAnswer},
+    store::{Account, Claim},
 };
 
 use crate::{
@@ -101,50 +101,28 @@ impl Steps {
         let place = self.begun.fetch_add(1, Ordering::Relaxed) % self.users.len().max(1);
         let user = self.users.get(place).ok_or("there are no users")?;
         let begun = Instant::now();
-        let claim = self.claim().await?;
-        let (_, pin) = self
-            .opened
-            .start(user, &self.rules, SystemClock.now())
-            .await?;
-        self.courier.wake();
-        self.keep(claim, 201, r#"{"method":"sms"}"#).await?;
+        let now = SystemClock.now();
+        let start = self.opened.start(user, &self.rules, now, self.claim()?);
+        let (id, pin) = start.await?;
+        self.courier.committed(id);
         times.started(begun)?;
         let checking = Instant::now();
-        let claim = self.claim().await?;
-        self.opened
-            .check(user, &pin, &self.rules, SystemClock.now())
-            .await?;
-        self.keep(claim, 200, r#"{"method":"sms","verified":true}"#)
-            .await?;
+        let now = SystemClock.now();
+        let check = self
+            .opened
+            .check(user, &pin, &self.rules, now, self.claim()?);
+        check.await?;
         times.verified(begun, checking)
     }
 
-    async fn claim(&self) -> Result<Option<Claim>, Failure> {
+    fn claim(&self) -> Result<Option<Claim>, Failure> {
         if !self.keys {
             return Ok(None);
         }
-        let id = random::uuid()?;
-        let claim = Claim::new(
-            id,
-            self.account,
-            id.to_string(),
-            [0; 32],
-            SystemClock.now(),
-            self.rules.idempotency_for,
-        );
-        match self.opened.store.claim_key(&claim).await? {
-            Claimed::Run => Ok(Some(claim)),
-            other => Err(format!("a new key is not free: {other:?}").into()),
-        }
-    }
-
-    async fn keep(&self, claim: Option<Claim>, status: u16, body: &str) -> Result<(), Failure> {
-        if let Some(claim) = claim {
-            let body = body.as_bytes().to_vec();
-            let answer = StoredAnswer { status, body };
-            self.opened.store.keep_answer(&claim, &answer).await?;
-        }
-        Ok(())
+        let (id, now) = (random::uuid()?, SystemClock.now());
+        let (key, kept) = (id.to_string(), self.rules.idempotency_for);
+        let claim = Claim::new(id, self.account, key, [0; 32], now, kept);
+        Ok(Some(claim))
     }
 }
 
