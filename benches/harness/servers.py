@@ -30,7 +30,7 @@ KEY = {"VERIGATOR_KEY": secrets.token_hex(32)}
 RULES = ("--resend-delay=0s", "--user-budget=5/1s", "--number-budget=5/1s")
 
 #: The same for a store that was filled: what was sent counts for an hour.
-RULES_OF_AN_HOUR = ("--resend-delay=0s", "--user-budget=100/1h", "--number-budget=100/1h")
+RULES_OF_AN_HOUR = ("--resend-delay=0s", "--user-budget=1000/1h", "--number-budget=1000/1h")
 
 #: How long a server may take to stop.
 PATIENCE = 30.0
@@ -58,9 +58,9 @@ def folder(name: str) -> Iterator[Path]:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL that nobody else uses."""
+    """The URL of a PostgreSQL that nobody else uses, and that waits for the disk."""
     process = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "postgres.py"],
+        [sys.executable, ROOT / "tests" / "postgres.py", "--durable"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,8 +89,8 @@ def create_account(store: str, name: str) -> str:
 
 
 def fill(store: str, account: str, users: int, spent: int, lines: Path) -> None:
-    """Gives an account in a store so many users, who have started and verified so many
-    authentications in the hour before.
+    """Gives an account in a store so many users, and the store what is left of so many
+    authentications that were started and verified in the day before.
 
     Args:
         lines: the file that then says who they are.

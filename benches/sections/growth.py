@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 #: How many connections carry flows at once.
 CONNECTIONS = 32
 
-#: Whose users have spent nothing, whose have, and whose have spent much.
-SIZES = ((1_000, 0), (100_000, 100_000), (1_000_000, 10_000_000))
-QUICK_SIZES = ((1_000, 0), (2_000, 2_000), (5_000, 10_000))
+#: Users, and what they spent in a day.
+SIZES = ((1_000, 10_000), (100_000, 1_000_000), (1_000_000, 10_000_000))
+QUICK_SIZES = ((1_000, 10_000), (2_000, 20_000), (5_000, 50_000))
 
 STORES = ("SQLite", "PostgreSQL")
 

@@ -7,6 +7,7 @@
 mod fill;
 mod flow;
 mod place;
+mod spent;
 mod steps;
 
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ enum Settings {
         /// The account's name.
         account: String,
         users: u32,
-        /// How many authentications those users started and verified in the hour before.
+        /// How many authentications were started and verified in the day before.
         spent: u32,
         /// Where the lines go.
         lines: PathBuf,
@@ -54,6 +55,6 @@ async fn main() -> Result<(), Failure> {
             users,
             spent,
             lines,
-        } => fill::fill(store.open().await?, &account, users, spent, &lines).await,
+        } => fill::fill(&store, &account, users, spent, &lines).await,
     }
 }

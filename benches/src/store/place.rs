@@ -21,12 +21,22 @@ pub(crate) struct Opened {
 }
 
 impl Place {
+    /// The file, if it is one.
+    pub(crate) fn sqlite(&self) -> Option<&str> {
+        self.0.strip_prefix("sqlite:")
+    }
+
+    /// All of it.
+    pub(crate) fn url(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) async fn open(&self) -> Result<Opened, Failure> {
         let keys = Keys::parse(&std::env::var("VERIGATOR_KEY")?)?;
         let key = keys.mac_key();
         let store: Arc<dyn Store> = if self.0 == "memory:" {
             Arc::new(MemoryStore::default())
-        } else if let Some(file) = self.0.strip_prefix("sqlite:") {
+        } else if let Some(file) = self.sqlite() {
             Arc::new(SqliteStore::open(file.as_ref(), keys)?)
         } else {
             let database = Database::connect(&self.0.parse()?).await?;
