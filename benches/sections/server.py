@@ -35,9 +35,11 @@ POSTGRES_STEPS = "PostgreSQL's steps, no server"
 BARE = "bare axum, the same bytes"
 PEER = "privacyIDEA, SQLite"
 
-#: Whoever is a thousand times slower is measured less often, and with fewer users.
+#: Whoever is a thousand times slower is measured less often, with fewer users, and over no more
+#: connections than users: two workers answer no sooner however many wait for them.
 PEER_ROUNDS = 3
 PEER_USERS = 64
+PEER_CONNECTIONS = (1, 8, 32)
 
 
 def measure(bench: Bench) -> Report:
@@ -53,6 +55,8 @@ def measure(bench: Bench) -> Report:
             )
     with privacyidea.serving(PEER_USERS) as server, server.load(PEER) as peer:
         for at_once in connections:
+            if at_once not in PEER_CONNECTIONS:
+                continue
             found[at_once] |= rounds.compare(
                 [peer],
                 rounds=peer_rounds,
@@ -132,9 +136,9 @@ def goals(found: dict[int, dict[str, Measured]]) -> tuple[Goal, ...]:
         for what, ours, theirs, reach in shares
     ]
     slowest = min(its[name].median(rate) for name in (MEMORY, SQLITE, POSTGRES))
-    multiple = slowest / its[PEER].median(rate)
+    multiple = slowest / max(its[PEER].median(rate) for its in found.values() if PEER in its)
     reached.append(
-        at_least(f"the slowest store {over}, as a multiple of privacyIDEA", multiple, 100)
+        at_least(f"the slowest store {over}, as a multiple of privacyIDEA's best", multiple, 100)
     )
     for at_once in UNSATURATED:
         for name in (MEMORY, SQLITE, POSTGRES):
