@@ -3,7 +3,8 @@
 Prints its URL as one line, and lives until standard input is closed, so it can't outlive a test
 that was killed. The lines `stop` and `start` on standard input do that to the database, at once and
 hard, and are answered by `stopped` and `started`. Data is in a folder of its own and goes away
-with it; the port is free and on the loopback only.
+with it; the port is free and on the loopback only. With `--durable` every commit waits for the
+disk, as it does where it is installed.
 
 The programs are those of the system's packages, which are installed when they are missing.
 """
@@ -54,7 +55,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(
         prefix="verigator-postgres-", ignore_cleanup_errors=True
     ) as at:
-        database = Database(programs, Path(at))
+        database = Database(programs, Path(at), durable="--durable" in sys.argv[1:])
         database.start()
         try:
             answer(database.url)
@@ -94,8 +95,9 @@ def version(folder: Path) -> int:
 
 
 class Database:
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, *, durable: bool) -> None:
         self.programs = programs
+        self.durable = durable
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
@@ -126,7 +128,7 @@ class Database:
             "unix_socket_directories": str(self.folder),
             "max_connections": "200",
             # What was written outlives the processes all the same, and power doesn't fail here.
-            "fsync": "off",
+            "fsync": "on" if self.durable else "off",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         log = (self.folder / "log").open("ab")

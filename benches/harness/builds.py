@@ -45,6 +45,13 @@ def rust() -> Path:
 
 
 @functools.cache
+def server() -> Path:
+    """The program `verigator`."""
+    run(["cargo", "build", "--release", "--locked", "--package", "verigator-server"])
+    return ROOT / "target" / "release" / "verigator"
+
+
+@functools.cache
 def wheel() -> Path:
     """The wheel of this tree."""
     dist = WORK / "dist"

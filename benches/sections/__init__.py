@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sections import (
+    cost,
     footprint,
+    growth,
     node,
     python_async,
     python_blocking,
     python_threads,
     python_tls,
     rust,
+    server,
 )
 
 if TYPE_CHECKING:
@@ -29,4 +32,7 @@ SECTIONS: dict[str, Callable[[Bench], Report]] = {
     "node": node.measure,
     "rust": rust.measure,
     "footprint": footprint.measure,
+    "server": server.measure,
+    "growth": growth.measure,
+    "cost": cost.measure,
 }

@@ -3,4 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod flows;
+pub mod processes;
 pub mod serving;

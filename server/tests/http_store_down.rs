@@ -19,7 +19,8 @@ use std::{
 };
 
 use choosing::Choosing;
-use common::{Client, parts, serve, wrong};
+use common::{Client, PHONE, parts, serve, wrong};
+use serde_json::json;
 use tokio::time::timeout;
 use verigator_server::{
     delivery::console::Console,
@@ -76,7 +77,7 @@ async fn a_key_is_given_back_once_the_store_is_there_again() {
     let store = {
         let away = Arc::clone(&away);
         Arc::new(Choosing::new(move |step| match step {
-            "check" | "abandon_key" if away.load(Ordering::Relaxed) > 0 => {
+            "create_user" | "abandon_key" if away.load(Ordering::Relaxed) > 0 => {
                 away.fetch_sub(1, Ordering::Relaxed);
                 down()
             }
@@ -84,24 +85,49 @@ async fn a_key_is_given_back_once_the_store_is_there_again() {
         }))
     };
     let client = Client::to(&serve(parts(store, Arc::new(Console))).await);
-    let user = client.user(&client.service("shop").await, "jo").await;
-    assert_eq!(client.initiate(&user, "sms").await.status, 201);
+    let users = format!("{}/users", client.service("shop").await);
+    let jo = json!({"id_in_service": "jo", "phone_number": PHONE});
     let client = client.with_key("k");
     let begun = Instant::now();
-    // The check, and giving the key back at once and a second later.
+    // The user, and giving the key back at once and a second later.
     away.store(3, Ordering::Relaxed);
-    assert_eq!(client.verify(&user, &wrong("000000")).await.status, 503);
+    let answer = client.send("POST", &users, jo.clone()).await;
+    assert_eq!(answer.status, 503);
     let answer = loop {
-        let answer = client.verify(&user, &wrong("000000")).await;
+        let answer = client.send("POST", &users, jo.clone()).await;
         if answer.status != 409 {
             break answer;
         }
         assert_eq!(answer.code(), "idempotency_in_progress");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert_eq!(answer.status, 200);
+    assert_eq!(answer.status, 201);
     assert!(
         begun.elapsed() < Duration::from_secs(30),
         "only when the claim was over"
     );
+}
+
+/// A check claims its key in its own step: one that did not happen holds none.
+#[tokio::test]
+async fn a_check_that_failed_can_be_asked_for_again_at_once() {
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let away = Arc::new(AtomicU32::new(0));
+    let store = {
+        let away = Arc::clone(&away);
+        Arc::new(Choosing::new(move |step| match step {
+            "check_once" if away.swap(0, Ordering::Relaxed) > 0 => down(),
+            _ => Ok(Arc::clone(&memory)),
+        }))
+    };
+    let client = Client::to(&serve(parts(store, Arc::new(Console))).await);
+    let user = client.user(&client.service("shop").await, "jo").await;
+    assert_eq!(client.initiate(&user, "sms").await.status, 201);
+    let client = client.with_key("k");
+    away.store(1, Ordering::Relaxed);
+    let guess = wrong("000000");
+    assert_eq!(client.verify(&user, &guess).await.status, 503);
+    let answer = client.verify(&user, &guess).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(client.verify(&user, &guess).await.bytes, answer.bytes);
 }

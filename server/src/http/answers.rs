@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::{
     accounts::AccountsError,
     random::RandomError,
-    store::{Refusal, StoreError},
+    store::{Refusal, StoreError, StoredAnswer},
 };
 
 /// Why a request was not done. The message is for people, [`code`](Self::code) for programs.
@@ -173,10 +173,64 @@ fn seconds(left: Duration) -> u64 {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, code) = self.row();
-        let mut response = error(status, code, &self.to_string());
-        if let Some(left) = self.retry_after() {
-            let value = HeaderValue::from(seconds(left).max(1));
+        Answer::from(self).into_response()
+    }
+}
+
+/// A status and a JSON body, and what else there may be to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    /// In seconds.
+    retry_after: Option<u64>,
+}
+
+impl Answer {
+    /// A body of JSON.
+    pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self {
+                status,
+                body,
+                retry_after: None,
+            },
+            Err(_) => ApiError::Internal.into(),
+        }
+    }
+
+    /// What is kept of it for an `Idempotency-Key`, if it is one to keep.
+    pub(crate) fn kept(self) -> Option<StoredAnswer> {
+        is_kept(self.status, self.retry_after.is_some()).then(|| StoredAnswer {
+            status: self.status.as_u16(),
+            body: self.body,
+        })
+    }
+}
+
+/// Not kept are faults of the server and what asks the client to come again: a kept answer would be
+/// the same for a day.
+pub(crate) fn is_kept(status: StatusCode, asks_to_come_again: bool) -> bool {
+    !status.is_server_error() && !asks_to_come_again
+}
+
+impl From<ApiError> for Answer {
+    fn from(error: ApiError) -> Self {
+        let (status, code) = error.row();
+        let body = error_body(code, &error.to_string());
+        let retry_after = error.retry_after().map(|left| seconds(left).max(1));
+        Self {
+            retry_after,
+            ..Self::json(status, &body)
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = raw(self.status, self.body);
+        if let Some(seconds) = self.retry_after {
+            let value = HeaderValue::from(seconds);
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         response
@@ -252,10 +306,7 @@ pub(crate) fn slow_head() -> Vec<u8> {
 
 /// A JSON body.
 pub(crate) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(bytes) => raw(status, bytes),
-        Err(_) => ApiError::Internal.into_response(),
-    }
+    Answer::json(status, body).into_response()
 }
 
 /// A body that is JSON already.
@@ -268,17 +319,14 @@ pub(crate) fn raw(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 /// 201, but 200 for the Java client, which takes nothing else as success.
-pub(crate) fn created(headers: &HeaderMap, body: &impl Serialize) -> Response {
+pub(crate) fn created(headers: &HeaderMap) -> StatusCode {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
     let is_java = agent.is_some_and(|agent| agent.starts_with(b"verigator-java-"));
-    json_answer(
-        if is_java {
-            StatusCode::OK
-        } else {
-            StatusCode::CREATED
-        },
-        body,
-    )
+    if is_java {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    }
 }
 
 /// 202 with an empty object: the Python client fails on an empty body.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
@@ -11,8 +12,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    answers::{ApiError, created, json_answer},
+    answers::{Answer, ApiError, created},
     fields::{Fields, invalid},
+    idempotency::{Said, in_step},
 };
 use crate::{
     app::App,
@@ -21,7 +23,7 @@ use crate::{
         pin::Pin,
     },
     random,
-    store::{Started, UserScope},
+    store::{Answers, Claim, Keyed, Once, Refusal, Started, UserScope},
 };
 
 #[derive(Serialize)]
@@ -50,6 +52,7 @@ struct StatusBody {
 pub(crate) async fn initiate(
     State(app): State<Arc<App>>,
     scope: UserScope,
+    claim: Option<Extension<Claim>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
@@ -66,34 +69,51 @@ pub(crate) async fn initiate(
     };
     // Asked for before the step, since it may be made before the step's answer is here.
     let attempt = (app.answer_after_attempt).then(|| app.courier.first_attempt(id));
-    let method = match app.store.start_authentication(scope, &start).await? {
-        Started::Sms(_) => {
-            app.metrics.pin_sent();
-            app.courier.committed(id);
-            if let Some(attempt) = attempt {
-                // The authentication stands, whatever becomes of its message: the user asks for
-                // another when none arrives.
-                let _ = attempt.await;
-            }
-            Method::Sms
-        }
-        Started::Totp => Method::Totp,
-        Started::TooSoon { retry_after } => return Err(ApiError::ResendTooSoon(retry_after)),
-        Started::OverBudget { retry_after } => return Err(ApiError::TooManyMessages(retry_after)),
-        Started::NotAllowed => return Err(ApiError::CountryNotAllowed),
-        Started::Locked => return Err(ApiError::UserLocked),
+    let created = created(&headers);
+    let once = if let Some(Extension(claim)) = claim {
+        let answer: Answers<Started> = Arc::new(move |it| initiated(it, created).kept());
+        let keyed = Keyed { claim, answer };
+        app.store.start_once(scope, &start, keyed).await
+    } else {
+        let started = app.store.start_authentication(scope, &start).await;
+        started.map(Once::Done)
     };
-    Ok(created(
-        &headers,
-        &InitiateBody {
-            method: method.as_str(),
-        },
-    ))
+    let started = match Said::of(once)? {
+        Said::Now(started) => started,
+        Said::Before(answer) => return Ok(answer),
+    };
+    if let Ok(Started::Sms(_)) = started {
+        app.metrics.pin_sent();
+        app.courier.committed(id);
+        if let Some(attempt) = attempt {
+            // The authentication stands, whatever becomes of its message: the user asks for
+            // another when none arrives.
+            let _ = attempt.await;
+        }
+    }
+    Ok(in_step(initiated(&started, created)))
+}
+
+fn initiated(started: &Result<Started, Refusal>, created: StatusCode) -> Answer {
+    let method = match *started {
+        Ok(Started::Sms(_)) => Method::Sms,
+        Ok(Started::Totp) => Method::Totp,
+        Ok(Started::TooSoon { retry_after }) => return ApiError::ResendTooSoon(retry_after).into(),
+        Ok(Started::OverBudget { retry_after }) => {
+            return ApiError::TooManyMessages(retry_after).into();
+        }
+        Ok(Started::NotAllowed) => return ApiError::CountryNotAllowed.into(),
+        Ok(Started::Locked) => return ApiError::UserLocked.into(),
+        Err(refusal) => return ApiError::from(refusal).into(),
+    };
+    let method = method.as_str();
+    Answer::json(created, &InitiateBody { method })
 }
 
 pub(crate) async fn verify(
     State(app): State<Arc<App>>,
     scope: UserScope,
+    claim: Option<Extension<Claim>>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let fields = Fields::parse(&body)?;
@@ -106,26 +126,57 @@ pub(crate) async fn verify(
         now: app.clock.now(),
         rules: &app.rules,
     };
-    let (method, status) = match app.store.check(scope, &check).await? {
-        Check::NotStarted => return Err(ApiError::AuthenticationNotFound),
-        Check::Verified(method) => (method, None),
-        Check::Invalid { method, .. } => (method, Some("INVALID")),
-        Check::Expired(method) => (method, Some("EXPIRED")),
-        Check::Throttled(method) => (method, Some("THROTTLED")),
+    let once = if let Some(Extension(claim)) = claim {
+        let answer: Answers<Check> = Arc::new(|it| verified(*it).kept());
+        let keyed = Keyed { claim, answer };
+        app.store.check_once(scope, &check, keyed).await
+    } else {
+        app.store.check(scope, &check).await.map(Once::Done)
     };
-    let result = status.unwrap_or("VERIFIED");
-    app.metrics.checked(method.as_str(), result);
+    let checked = match Said::of(once)? {
+        Said::Now(checked) => checked,
+        Said::Before(answer) => return Ok(answer),
+    };
+    if let Some((method, result)) = checked.ok().and_then(result) {
+        app.metrics.checked(method.as_str(), result);
+    }
+    Ok(in_step(verified(checked)))
+}
+
+const VERIFIED: &str = "VERIFIED";
+
+/// By which method, and with which result; none when nothing was started.
+fn result(check: Check) -> Option<(Method, &'static str)> {
+    match check {
+        Check::NotStarted => None,
+        Check::Verified(method) => Some((method, VERIFIED)),
+        Check::Invalid { method, .. } => Some((method, "INVALID")),
+        Check::Expired(method) => Some((method, "EXPIRED")),
+        Check::Throttled(method) => Some((method, "THROTTLED")),
+    }
+}
+
+fn verified(checked: Result<Check, Refusal>) -> Answer {
+    let result = match checked {
+        Ok(check) => result(check).ok_or(ApiError::AuthenticationNotFound),
+        Err(refusal) => Err(refusal.into()),
+    };
+    let (method, result) = match result {
+        Ok(checked) => checked,
+        Err(error) => return error.into(),
+    };
+    let verified = result == VERIFIED;
     let body = VerifyBody {
         method: method.as_str(),
-        verified: status.is_none(),
-        status: status.map(|result| StatusBody {
+        verified,
+        status: (!verified).then(|| StatusBody {
             throttled: result == "THROTTLED",
             expired: result == "EXPIRED",
             invalid: result == "INVALID",
             result,
         }),
     };
-    Ok(json_answer(StatusCode::OK, &body))
+    Answer::json(StatusCode::OK, &body)
 }
 
 fn method(word: &str) -> Result<Method, ApiError> {

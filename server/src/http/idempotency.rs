@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: the first answer to a key is given again, byte for byte.
 //!
-//! Not kept are 5xx answers and those with `Retry-After`: both ask the client to come again, and
-//! a kept one would answer it the same for a day.
+//! Which answers are not kept says [`is_kept`]. A start and a check keep theirs in the very step
+//! that they are, so that neither a client nor a server that dies makes them happen twice; around
+//! everything else a key is claimed before and its answer kept after.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +19,14 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
 use super::{
-    answers::{ApiError, raw},
+    answers::{ApiError, is_kept, raw},
     authenticate::Caller,
+    operation::Operation,
 };
 use crate::{
     app::App,
     random,
-    store::{Claim, Claimed, StoreError, StoredAnswer},
+    store::{Claim, Claimed, Once, Refusal, StoreError, StoredAnswer},
 };
 
 /// How long to wait before trying again to settle a key.
@@ -86,23 +88,90 @@ async fn once(
         app.clock.now(),
         app.rules.idempotency_for,
     );
-    let claimed = app.store.claim_key(&claim).await;
+    let in_step = keeps_in_its_step(app, &parts);
+    let mut request = Request::from_parts(parts, Body::from(body));
+    if in_step {
+        request.extensions_mut().insert(claim.clone());
+        let response = next.run(request).await;
+        // Without a step, there was something wrong with the request itself.
+        let is_seen_to = response.extensions().get::<InStep>().is_some();
+        if is_seen_to || response.status().is_server_error() {
+            return Ok(response);
+        }
+        return match claim_key(app, &claim).await? {
+            Claimed::Run => settle(app, claim, response).await,
+            claimed => before(claimed),
+        };
+    }
+    match claim_key(app, &claim).await? {
+        Claimed::Run => settle(app, claim, next.run(request).await).await,
+        claimed => before(claimed),
+    }
+}
+
+async fn claim_key(app: &Arc<App>, claim: &Claim) -> Result<Claimed, ApiError> {
+    let claimed = app.store.claim_key(claim).await;
     if let Err(StoreError::Unknown(_)) = claimed {
         // It may be claimed by a request that will not run.
-        tokio::spawn(settle_later(Arc::clone(app), claim, None));
+        tokio::spawn(settle_later(Arc::clone(app), claim.clone(), None));
         return Err(ApiError::StoreUnavailable);
     }
-    match claimed? {
+    Ok(claimed?)
+}
+
+/// Whether the operation takes its claim along. Not a start that is answered later than it is
+/// committed, which is still running until then.
+fn keeps_in_its_step(app: &App, parts: &Parts) -> bool {
+    match Operation::of(&parts.method, parts.uri.path()) {
+        Some(Operation::AuthInitiate) => !app.answer_after_attempt,
+        Some(Operation::AuthVerify) => true,
+        _ => false,
+    }
+}
+
+/// An extension of an answer that was kept, if it was to be, in the step that it answers.
+#[derive(Clone, Copy)]
+pub(crate) struct InStep;
+
+/// What a step says, that was done once if it had a key.
+pub(crate) enum Said<T> {
+    /// It was done now, or refused.
+    Now(Result<T, Refusal>),
+    /// The answer to another request with the key.
+    Before(Response),
+}
+
+impl<T> Said<T> {
+    pub(crate) fn of(once: Result<Once<T>, StoreError>) -> Result<Self, ApiError> {
+        match once {
+            Ok(Once::Done(done)) => Ok(Self::Now(Ok(done))),
+            Err(StoreError::Refused(refusal)) => Ok(Self::Now(Err(refusal))),
+            Ok(Once::Not(claimed)) => {
+                let answer = before(claimed).unwrap_or_else(IntoResponse::into_response);
+                Ok(Self::Before(in_step(answer)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Marks an answer as seen to.
+pub(crate) fn in_step(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(InStep);
+    response
+}
+
+/// The answer to whoever comes with a key that is another request's.
+fn before(claimed: Claimed) -> Result<Response, ApiError> {
+    match claimed {
         Claimed::Replay(answer) => {
             let status = StatusCode::from_u16(answer.status).map_err(|_| ApiError::Internal)?;
             Ok(raw(status, answer.body))
         }
-        Claimed::InProgress => Err(ApiError::IdempotencyInProgress),
         Claimed::Reused => Err(ApiError::IdempotencyKeyReused),
-        Claimed::Run => {
-            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-            settle(app, claim, response).await
-        }
+        Claimed::InProgress => Err(ApiError::IdempotencyInProgress),
+        Claimed::Run => Err(ApiError::Internal),
     }
 }
 
@@ -110,7 +179,8 @@ async fn once(
 /// and its answer still goes out.
 async fn settle(app: &Arc<App>, claim: Claim, response: Response) -> Result<Response, ApiError> {
     let status = response.status();
-    if status.is_server_error() || response.headers().contains_key(header::RETRY_AFTER) {
+    let asks_to_come_again = response.headers().contains_key(header::RETRY_AFTER);
+    if !is_kept(status, asks_to_come_again) {
         if app.store.abandon_key(&claim).await.is_err() {
             tokio::spawn(settle_later(Arc::clone(app), claim, None));
         }

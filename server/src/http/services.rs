@@ -57,7 +57,7 @@ pub(crate) async fn create(
         created_at: app.clock.now(),
     };
     let service = app.store.create_service(&service).await?;
-    Ok(created(&headers, &ServiceBody::from(service)))
+    Ok(json_answer(created(&headers), &ServiceBody::from(service)))
 }
 
 pub(crate) async fn get(

@@ -68,7 +68,7 @@ pub(crate) async fn create(
         created_at: app.clock.now(),
     };
     let user = app.store.create_user(scope, &user).await?;
-    Ok(created(&headers, &UserBody::from(user)))
+    Ok(json_answer(created(&headers), &UserBody::from(user)))
 }
 
 pub(crate) async fn get_all(

@@ -1,10 +1,11 @@
 //! What a store keeps for an `Idempotency-Key`.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Refusal;
 use crate::engine::time::after;
 
 /// A request that wants to be the first with its key.
@@ -64,6 +65,27 @@ pub enum Claimed {
     InProgress,
     /// It was used with another request.
     Reused,
+}
+
+/// A request that claims its key and keeps its answer in the one step that it asks for.
+#[derive(Clone)]
+pub struct Keyed<T> {
+    /// What it claims. Nobody sees it without an answer, so its lease is of no use.
+    pub claim: Claim,
+    /// The answer to what the step comes to; none when it is not to be kept.
+    pub answer: Answers<T>,
+}
+
+/// See [`Keyed::answer`].
+pub type Answers<T> = Arc<dyn Fn(&Result<T, Refusal>) -> Option<StoredAnswer> + Send + Sync>;
+
+/// What became of a step that is done once for each key.
+#[derive(Debug)]
+pub enum Once<T> {
+    /// It is done now.
+    Done(T),
+    /// It is not: the key is another request's. Never [`Claimed::Run`].
+    Not(Claimed),
 }
 
 /// An answer, to be given again as it was.

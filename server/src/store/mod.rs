@@ -26,7 +26,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use self::{
-    idempotency::{Claim, Claimed, StoredAnswer},
+    idempotency::{Answers, Claim, Claimed, Keyed, Once, StoredAnswer},
     migrated::Migrated,
     outbox::{Outgoing, PickedUp, Pickup, Queue, Settled},
     records::{Account, NewService, NewUser, Service, User},
@@ -204,9 +204,27 @@ pub trait Store: Send + Sync {
         start: &StartRequest<'_>,
     ) -> Result<Started, StoreError>;
 
+    /// [`start_authentication`](Self::start_authentication) once for a key: the key is claimed and
+    /// the answer kept in the same step, also that of a refusal, so that whoever asks again is
+    /// told what happened, whatever happens to this process.
+    async fn start_once(
+        &self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+        keyed: Keyed<Started>,
+    ) -> Result<Once<Started>, StoreError>;
+
     /// Checks a guess: a right one is accepted exactly once, and no more than the allowed wrong
     /// ones are ever compared, however many ask at once.
     async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError>;
+
+    /// [`check`](Self::check) once for a key, as in [`start_once`](Self::start_once).
+    async fn check_once(
+        &self,
+        scope: UserScope,
+        check: &CheckRequest<'_>,
+        keyed: Keyed<Check>,
+    ) -> Result<Once<Check>, StoreError>;
 
     /// Enrols an authenticator.
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError>;

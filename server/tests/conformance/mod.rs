@@ -5,6 +5,7 @@ mod authentication;
 mod budgets;
 mod isolation;
 mod keys;
+mod once;
 mod outbox;
 mod races;
 mod records;
@@ -31,8 +32,8 @@ use verigator_server::{
     },
     random,
     store::{
-        Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Refusal,
-        ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, UserScope,
+        Account, Answers, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup,
+        Queue, Refusal, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, UserScope,
     },
 };
 
@@ -42,10 +43,12 @@ pub(crate) type Shared = Arc<dyn Store>;
 #[allow(dead_code, reason = "only some stores have more than one server")]
 pub(crate) async fn while_keys_are_replaced(store: Shared) {
     budgets::per_user_and_number(&store).await;
-    keys::keys(&store).await;
+    once::once(&store).await;
     outbox::outbox(&store).await;
     races::budgets_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
+    once::once_in_parallel(&store).await;
+    keys::keys(&store).await;
 }
 
 pub(crate) async fn all(store: Shared) {
@@ -60,7 +63,7 @@ pub(crate) async fn all(store: Shared) {
     budgets::per_user_and_number(&store).await;
     budgets::per_account_and_prefix(&store).await;
     budgets::countries(&store).await;
-    keys::keys(&store).await;
+    once::once(&store).await;
     outbox::outbox(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
@@ -73,6 +76,8 @@ pub(crate) async fn all(store: Shared) {
     races::budgets_in_parallel(&store).await;
     races::names_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
+    once::once_in_parallel(&store).await;
+    keys::keys(&store).await;
 }
 
 /// Puts a message into the outbox and gives its PIN.

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use self::{keys::Keys, outbox::Outbox, sent::Sent};
 use super::{
-    Account, Claim, Claimed, NewService, NewUser, PickedUp, Pickup, Queue, Refusal, Service,
-    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue, Refusal,
+    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, Start, StartRequest},
@@ -77,15 +77,71 @@ impl MemoryStore {
         scope: UserScope,
         step: impl FnOnce(&mut UserRow) -> T,
     ) -> Result<T, StoreError> {
-        let mut data = self.data();
-        let row = data.service(scope.service)?.users.get_mut(&scope.user);
-        Ok(step(row.ok_or(Refusal::UserNotFound)?))
+        Ok(step(self.data().user(scope)?))
     }
 }
 
 impl Data {
     fn service(&mut self, scope: ServiceScope) -> Result<&mut ServiceRow, Refusal> {
         owned(&mut self.services, scope)
+    }
+
+    fn user(&mut self, scope: UserScope) -> Result<&mut UserRow, Refusal> {
+        let row = self.service(scope.service)?.users.get_mut(&scope.user);
+        row.ok_or(Refusal::UserNotFound)
+    }
+
+    fn start(&mut self, scope: UserScope, start: &StartRequest<'_>) -> Result<Started, Refusal> {
+        let Data {
+            services,
+            sent,
+            outbox,
+            ..
+        } = self;
+        let service = owned(services, scope.service)?;
+        let row = service.users.get_mut(&scope.user);
+        let row = row.ok_or(Refusal::UserNotFound)?;
+        let StartRequest { id, now, rules, .. } = *start;
+        let nth_last = |counted: Counted<'_>, n| sent.nth_last(counted, scope, &row.phone, n);
+        let may_send = MaySend::to(&row.phone, now, rules, nth_last);
+        let start = row.state.start(start, may_send);
+        if matches!(start, Start::Sms { .. }) {
+            sent.count(scope, &row.phone, now, &rules.budgets);
+        }
+        let sender = Sender {
+            name: &service.service.name,
+            fqdn: &service.fqdn,
+            template: service.template.as_ref(),
+        };
+        let to = row.phone.clone();
+        let started = Started::new(start, |pin, expires_at| {
+            Message::new(id, to, sender, pin, now, expires_at, rules)
+        });
+        if started.replaces() {
+            outbox.forget(scope.user);
+        }
+        if let Started::Sms(message) = &started {
+            outbox.add(scope.user, message.clone());
+        }
+        Ok(started)
+    }
+
+    /// Lets `step` happen once for a key.
+    fn once<T>(
+        &mut self,
+        keyed: &Keyed<T>,
+        step: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> Result<Once<T>, StoreError> {
+        match self.keys.claim(&keyed.claim) {
+            Claimed::Run => {}
+            claimed => return Ok(Once::Not(claimed)),
+        }
+        let done = step(self);
+        match (keyed.answer)(&done) {
+            Some(answer) => self.keys.keep(&keyed.claim, &answer),
+            None => self.keys.abandon(&keyed.claim),
+        }
+        Ok(Once::Done(done?))
     }
 
     fn account(&mut self, username: &str) -> Result<&mut Account, Refusal> {
@@ -243,43 +299,30 @@ impl Store for MemoryStore {
         scope: UserScope,
         start: &StartRequest<'_>,
     ) -> Result<Started, StoreError> {
-        let mut data = self.data();
-        let Data {
-            services,
-            sent,
-            outbox,
-            ..
-        } = &mut *data;
-        let service = owned(services, scope.service)?;
-        let row = service.users.get_mut(&scope.user);
-        let row = row.ok_or(Refusal::UserNotFound)?;
-        let StartRequest { id, now, rules, .. } = *start;
-        let nth_last = |counted: Counted<'_>, n| sent.nth_last(counted, scope, &row.phone, n);
-        let may_send = MaySend::to(&row.phone, now, rules, nth_last);
-        let start = row.state.start(start, may_send);
-        if matches!(start, Start::Sms { .. }) {
-            sent.count(scope, &row.phone, now, &rules.budgets);
-        }
-        let sender = Sender {
-            name: &service.service.name,
-            fqdn: &service.fqdn,
-            template: service.template.as_ref(),
-        };
-        let to = row.phone.clone();
-        let started = Started::new(start, |pin, expires_at| {
-            Message::new(id, to, sender, pin, now, expires_at, rules)
-        });
-        if started.replaces() {
-            outbox.forget(scope.user);
-        }
-        if let Started::Sms(message) = &started {
-            outbox.add(scope.user, message.clone());
-        }
-        Ok(started)
+        Ok(self.data().start(scope, start)?)
+    }
+
+    async fn start_once(
+        &self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+        keyed: Keyed<Started>,
+    ) -> Result<Once<Started>, StoreError> {
+        self.data().once(&keyed, |data| data.start(scope, start))
     }
 
     async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
         self.with_user(scope, |row| row.state.check(check))
+    }
+
+    async fn check_once(
+        &self,
+        scope: UserScope,
+        check: &CheckRequest<'_>,
+        keyed: Keyed<Check>,
+    ) -> Result<Once<Check>, StoreError> {
+        let step = |data: &mut Data| Ok(data.user(scope)?.state.check(check));
+        self.data().once(&keyed, step)
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     engine::keys::Keys,
     store::{
-        Claim, Claimed, StoredAnswer,
+        Claim, Claimed, Keyed, Once, StoredAnswer,
         sealed::{
             SealedError,
             key::{Hashes, Held, current, seal_answer},
@@ -37,8 +37,7 @@ pub(super) async fn claim(db: &Session, keys: &Keys, claim: &Claim) -> Result<Cl
     let hashes = Hashes::of(keys, claim);
     let (now, until) = (micros(claim.now), micros(claim.lease_until));
     let fingerprint: &[u8] = current(&hashes.fingerprint)?;
-    let mut sorted: Vec<&[u8]> = hashes.key.iter().map(<[u8; 32]>::as_slice).collect();
-    sorted.sort_unstable();
+    let sorted = sorted(&hashes);
     if let [only] = sorted.as_slice() {
         let take: [Value<'_>; 5] = [only, &claim.id, &fingerprint, &until, &now];
         for _ in 0..TRIES {
@@ -98,6 +97,13 @@ fn read(row: &Row) -> Result<Held, Failure> {
     })
 }
 
+/// Keeps an answer to a claim.
+const KEEP: &str = "
+    UPDATE idempotency_keys SET status = $3, body = $4, until = $5
+    WHERE key = ANY($1) AND claim = $2";
+
+const ABANDON: &str = "DELETE FROM idempotency_keys WHERE key = ANY($1) AND claim = $2";
+
 pub(super) async fn keep(
     db: &Session,
     keys: &Keys,
@@ -105,23 +111,66 @@ pub(super) async fn keep(
     answer: &StoredAnswer,
 ) -> Result<(), Failure> {
     let sealed = seal_answer(keys, claim.id, answer)?;
-    let hashes = all(keys, claim);
-    let keep = "UPDATE idempotency_keys SET status = $3, body = $4, until = $5
-                WHERE key = ANY($1) AND claim = $2";
+    let hashes = Hashes::of(keys, claim);
     let (status, until) = (i64::from(answer.status), micros(claim.keep_until));
-    db.ask([call(keep, &[&hashes, &claim.id, &status, &sealed, &until])])
-        .await?;
+    let hashes = sorted(&hashes);
+    let values: [Value<'_>; 5] = [&hashes, &claim.id, &status, &sealed, &until];
+    db.ask([call(KEEP, &values)]).await?;
     Ok(())
 }
 
 pub(super) async fn abandon(db: &Session, keys: &Keys, claim: &Claim) -> Result<(), Failure> {
-    let abandon = "DELETE FROM idempotency_keys WHERE key = ANY($1) AND claim = $2";
-    db.ask([call(abandon, &[&all(keys, claim), &claim.id])])
+    let hashes = Hashes::of(keys, claim);
+    db.ask([call(ABANDON, &[&sorted(&hashes), &claim.id])])
         .await?;
     Ok(())
 }
 
-fn all(keys: &Keys, claim: &Claim) -> Vec<Vec<u8>> {
-    let hashes = Hashes::of(keys, claim).key;
-    hashes.into_iter().map(Into::into).collect()
+/// Lets `step`, which works on the same connection, happen once for a key. Until the transaction is
+/// over, whoever else has the key waits for it, and then sees its answer.
+pub(super) async fn once<T>(
+    db: &Session,
+    keys: &Keys,
+    keyed: &Keyed<T>,
+    step: impl Future<Output = Result<T, Failure>>,
+) -> Result<Once<T>, Failure> {
+    let claim = &keyed.claim;
+    let hashes = Hashes::of(keys, claim);
+    let (now, until) = (micros(claim.now), micros(claim.keep_until));
+    let fingerprint: &[u8] = current(&hashes.fingerprint)?;
+    let sorted = sorted(&hashes);
+    let takes: Vec<[Value<'_>; 5]> = (sorted.iter())
+        .map(|hash| [hash as Value<'_>, &claim.id, &fingerprint, &until, &now])
+        .collect();
+    let held: [Value<'_>; 2] = [&sorted, &now];
+    let takes = takes.iter().map(|values| call(TAKE, values));
+    let calls: Vec<_> = takes.chain([call(HELD, &held)]).collect();
+    let answers = db.begin_all(&calls).await?;
+    let held = answers.last().map_or(&[][..], Vec::as_slice);
+    match claimed(held, keys, claim, &hashes)? {
+        Some(Claimed::Run) => {}
+        claimed => return Ok(Once::Not(claimed.unwrap_or(Claimed::InProgress))),
+    }
+    let done = match db.part(step).await {
+        Err(Failure::Refused(refusal)) => Err(refusal),
+        done => Ok(done?),
+    };
+    if let Some(answer) = (keyed.answer)(&done) {
+        let (status, sealed) = (
+            i64::from(answer.status),
+            seal_answer(keys, claim.id, &answer)?,
+        );
+        let values: [Value<'_>; 5] = [&sorted, &claim.id, &status, &sealed, &until];
+        db.commit(&[call(KEEP, &values)]).await?;
+    } else {
+        db.commit(&[call(ABANDON, &[&sorted, &claim.id])]).await?;
+    }
+    Ok(Once::Done(done?))
+}
+
+/// The hashes of a key, in the one order in which they are locked.
+fn sorted(hashes: &Hashes) -> Vec<&[u8]> {
+    let mut sorted: Vec<&[u8]> = hashes.key.iter().map(<[u8; 32]>::as_slice).collect();
+    sorted.sort_unstable();
+    sorted
 }

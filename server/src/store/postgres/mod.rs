@@ -43,8 +43,8 @@ use self::{
     user::Part,
 };
 use super::{
-    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Queue, Service,
-    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup, Queue,
+    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, StartRequest},
@@ -104,6 +104,18 @@ impl PostgresStore {
     {
         run(&self.pool, step).await
     }
+}
+
+async fn check(
+    db: &Session,
+    keys: &Keys,
+    scope: UserScope,
+    check: &CheckRequest<'_>,
+) -> Result<Check, Failure> {
+    let step = |state: &mut AuthState| state.check(check);
+    // Expired and throttled are no news either, but should take the time that wrong takes.
+    let is_news = |done: &Check| *done != Check::NotStarted;
+    user::change(db, keys, scope, Part::State, step, is_news).await
 }
 
 #[async_trait]
@@ -195,15 +207,48 @@ impl Store for PostgresStore {
         started
     }
 
-    async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
+    async fn start_once(
+        &self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+        keyed: Keyed<Started>,
+    ) -> Result<Once<Started>, StoreError> {
+        let (keys, keyed) = (&self.keys, &keyed);
+        let started = self
+            .run(|db| async move {
+                let step = start::start(&db, keys, scope, start);
+                idempotency::once(&db, keys, keyed, step).await
+            })
+            .await;
+        self.sweeper.after(&self.pool, start.now);
+        started
+    }
+
+    async fn check(
+        &self,
+        scope: UserScope,
+        request: &CheckRequest<'_>,
+    ) -> Result<Check, StoreError> {
         let keys = &self.keys;
-        // Expired and throttled are no news either, but should take the time that wrong takes.
-        let is_news = |done: &Check| *done != Check::NotStarted;
-        self.run(|db| async move {
-            let step = |state: &mut AuthState| state.check(check);
-            user::change(&db, keys, scope, Part::State, step, is_news).await
-        })
-        .await
+        self.run(|db| async move { check(&db, keys, scope, request).await })
+            .await
+    }
+
+    async fn check_once(
+        &self,
+        scope: UserScope,
+        request: &CheckRequest<'_>,
+        keyed: Keyed<Check>,
+    ) -> Result<Once<Check>, StoreError> {
+        let (keys, keyed) = (&self.keys, &keyed);
+        let checked = self
+            .run(|db| async move {
+                let step = check(&db, keys, scope, request);
+                idempotency::once(&db, keys, keyed, step).await
+            })
+            .await;
+        self.sweeper.after(&self.pool, request.now);
+        checked
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {

@@ -1,20 +1,19 @@
 //! Idempotency keys.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
 
 use crate::{
     engine::keys::Keys,
     store::{
-        Claim, Claimed, StoreError, StoredAnswer,
+        Claim, Claimed, Keyed, Once, Refusal, StoreError, StoredAnswer,
         sealed::{
             key::{Hashes, Held, current, seal_answer},
             micros,
         },
     },
 };
-
-/// Old rows that one new key takes away.
-const SWEPT: u32 = 32;
 
 /// The claim that holds now, under whichever of the server's keys it was hashed.
 fn find(db: &Connection, hashes: &Hashes, now: i64) -> Result<Option<Held>, StoreError> {
@@ -40,30 +39,66 @@ fn find(db: &Connection, hashes: &Hashes, now: i64) -> Result<Option<Held>, Stor
 }
 
 pub(super) fn claim(db: &Connection, keys: &Keys, claim: &Claim) -> Result<Claimed, StoreError> {
-    let (hashes, now) = (Hashes::of(keys, claim), micros(claim.now));
-    if let Some(held) = find(db, &hashes, now)? {
+    let hashes = Hashes::of(keys, claim);
+    if let Some(held) = find(db, &hashes, micros(claim.now))? {
         return Ok(held.claimed(keys, &hashes)?);
     }
-    db.prepare_cached(
-        "DELETE FROM idempotency_keys WHERE key IN
-             (SELECT key FROM idempotency_keys WHERE until <= ?1 LIMIT ?2)",
-    )?
-    .execute((now, SWEPT))?;
-    // One that is over may be there still, under an older of the server's keys.
-    for hash in &hashes.key {
-        db.prepare_cached("DELETE FROM idempotency_keys WHERE key = ?1")?
-            .execute([hash])?;
+    insert(db, &hashes, claim.id, claim.lease_until, None)?;
+    Ok(Claimed::Run)
+}
+
+/// Lets `step` happen once for a key. A refusal is kept, too, so it comes before `step` has
+/// written anything.
+pub(super) fn once<T>(
+    db: &Connection,
+    keys: &Keys,
+    keyed: &Keyed<T>,
+    step: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<Once<Result<T, Refusal>>, StoreError> {
+    let claim = &keyed.claim;
+    let hashes = Hashes::of(keys, claim);
+    if let Some(held) = find(db, &hashes, micros(claim.now))? {
+        return Ok(Once::Not(held.claimed(keys, &hashes)?));
     }
+    let done = match step(db) {
+        Err(StoreError::Refused(refusal)) => Err(refusal),
+        done => Ok(done?),
+    };
+    if let Some(answer) = (keyed.answer)(&done) {
+        let sealed = seal_answer(keys, claim.id, &answer)?;
+        let answer = Some((answer.status, sealed));
+        insert(db, &hashes, claim.id, claim.keep_until, answer)?;
+    }
+    Ok(Once::Done(done))
+}
+
+/// Writes a claim, with its status and its sealed body once it is answered.
+fn insert(
+    db: &Connection,
+    hashes: &Hashes,
+    claim: Uuid,
+    until: Timestamp,
+    answer: Option<(u16, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    // One that is over may be there still, under any of the server's keys.
+    for old in hashes.key.iter().skip(1) {
+        db.prepare_cached("DELETE FROM idempotency_keys WHERE key = ?1")?
+            .execute([old])?;
+    }
+    let (status, body) = answer.unzip();
     db.prepare_cached(
-        "INSERT INTO idempotency_keys (key, claim, fingerprint, until) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO idempotency_keys (key, claim, fingerprint, until, status, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute((
         current(&hashes.key)?,
-        claim.id,
+        claim,
         current(&hashes.fingerprint)?,
-        micros(claim.lease_until),
+        micros(until),
+        status,
+        body,
     ))?;
-    Ok(Claimed::Run)
+    Ok(())
 }
 
 pub(super) fn keep(

@@ -9,6 +9,7 @@ mod idempotency;
 mod outbox;
 mod schema;
 mod sent;
+mod sweep;
 mod user;
 mod worker;
 
@@ -21,12 +22,14 @@ use uuid::Uuid;
 
 pub use self::schema::SqliteError;
 use self::{
+    sweep::Sweeper,
     user::may_use,
     worker::{Kind, Worker},
 };
 use super::{
-    Account, Claim, Claimed, Migrated, NewService, NewUser, PickedUp, Pickup, Queue, Refusal,
-    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup, Queue,
+    Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    UserScope,
     sealed::{self, micros, moment},
 };
 use crate::{
@@ -51,6 +54,7 @@ pub struct SqliteStore {
     writer: Worker,
     reader: Worker,
     keys: Arc<Keys>,
+    sweeper: Arc<Sweeper>,
 }
 
 impl SqliteStore {
@@ -76,6 +80,7 @@ impl SqliteStore {
             writer: Worker::start(db, Kind::Writer)?,
             reader: Worker::start(reading, Kind::Reader)?,
             keys: Arc::new(keys),
+            sweeper: Arc::default(),
         })
     }
 
@@ -95,15 +100,43 @@ impl SqliteStore {
         step: impl FnOnce(&mut AuthState) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let keys = Arc::clone(&self.keys);
-        let change = move |db: &Connection| {
-            may_use(db, scope.service)?;
-            let mut state = user::state(db, &keys, scope)?;
-            let done = step(&mut state);
-            user::put_state(db, scope.user, &state)?;
-            beat(db)?;
-            Ok(done)
-        };
+        let change = move |db: &Connection| change(db, &keys, scope, step);
         self.writer.run(change).await
+    }
+
+    /// Lets `step` happen once for a key.
+    async fn once<T: Send + 'static>(
+        &self,
+        keyed: Keyed<T>,
+        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Once<T>, StoreError> {
+        let (keys, sweeper) = (Arc::clone(&self.keys), Arc::clone(&self.sweeper));
+        let once = move |db: &Connection| {
+            sweeper.sweep(db, keyed.claim.now)?;
+            idempotency::once(db, &keys, &keyed, step)
+        };
+        Ok(match self.writer.run(once).await? {
+            Once::Done(done) => Once::Done(done?),
+            Once::Not(claimed) => Once::Not(claimed),
+        })
+    }
+
+    /// The step that starts an authentication.
+    fn starting(
+        &self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+    ) -> impl FnOnce(&Connection) -> Result<Started, StoreError> + use<> {
+        let starting = Starting {
+            method: start.method,
+            id: start.id,
+            pin: start.pin.clone(),
+            key: start.key.clone(),
+            now: start.now,
+            rules: start.rules.clone(),
+        };
+        let keys = Arc::clone(&self.keys);
+        move |db| starting.run(db, &keys, scope)
     }
 
     /// [`change`](Self::change) for a step that may change the authenticator's secret.
@@ -125,11 +158,39 @@ impl SqliteStore {
     }
 }
 
+fn change<T>(
+    db: &Connection,
+    keys: &Keys,
+    scope: UserScope,
+    step: impl FnOnce(&mut AuthState) -> T,
+) -> Result<T, StoreError> {
+    may_use(db, scope.service)?;
+    let mut state = user::state(db, keys, scope)?;
+    let done = step(&mut state);
+    user::put_state(db, scope.user, &state)?;
+    beat(db)?;
+    Ok(done)
+}
+
 /// Writes.
 fn beat(db: &Connection) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE heartbeat SET beats = beats + 1")?
         .execute(())?;
     Ok(())
+}
+
+/// A check that goes to another thread.
+fn checking(check: &CheckRequest<'_>) -> impl FnOnce(&mut AuthState) -> Check + use<> {
+    let (key, now, rules) = (check.key.clone(), check.now, check.rules.clone());
+    let guess = zeroize::Zeroizing::new(check.guess.to_owned());
+    move |state| {
+        state.check(&CheckRequest {
+            guess: &guess,
+            key: &key,
+            now,
+            rules: &rules,
+        })
+    }
 }
 
 const ACCOUNT: &str = "SELECT id, username, password_hash, disabled, created_at FROM accounts";
@@ -379,31 +440,37 @@ impl Store for SqliteStore {
         scope: UserScope,
         start: &StartRequest<'_>,
     ) -> Result<Started, StoreError> {
-        let starting = Starting {
-            method: start.method,
-            id: start.id,
-            pin: start.pin.clone(),
-            key: start.key.clone(),
-            now: start.now,
-            rules: start.rules.clone(),
+        let (starting, sweeper) = (self.starting(scope, start), Arc::clone(&self.sweeper));
+        let now = start.now;
+        let start = move |db: &Connection| {
+            sweeper.sweep(db, now)?;
+            starting(db)
         };
-        let keys = Arc::clone(&self.keys);
-        let start = move |db: &Connection| starting.run(db, &keys, scope);
         self.writer.run(start).await
     }
 
+    async fn start_once(
+        &self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+        keyed: Keyed<Started>,
+    ) -> Result<Once<Started>, StoreError> {
+        self.once(keyed, self.starting(scope, start)).await
+    }
+
     async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
-        let (key, now, rules) = (check.key.clone(), check.now, check.rules.clone());
-        let guess = zeroize::Zeroizing::new(check.guess.to_owned());
-        let check = move |state: &mut AuthState| {
-            state.check(&CheckRequest {
-                guess: &guess,
-                key: &key,
-                now,
-                rules: &rules,
-            })
-        };
-        self.change(scope, check).await
+        self.change(scope, checking(check)).await
+    }
+
+    async fn check_once(
+        &self,
+        scope: UserScope,
+        check: &CheckRequest<'_>,
+        keyed: Keyed<Check>,
+    ) -> Result<Once<Check>, StoreError> {
+        let (keys, step) = (Arc::clone(&self.keys), checking(check));
+        let check = move |db: &Connection| change(db, &keys, scope, step);
+        self.once(keyed, check).await
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {
@@ -465,7 +532,11 @@ impl Store for SqliteStore {
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let (claim, keys) = (claim.clone(), Arc::clone(&self.keys));
-        let run = move |db: &Connection| idempotency::claim(db, &keys, &claim);
+        let sweeper = Arc::clone(&self.sweeper);
+        let run = move |db: &Connection| {
+            sweeper.sweep(db, claim.now)?;
+            idempotency::claim(db, &keys, &claim)
+        };
         self.writer.run(run).await
     }
 

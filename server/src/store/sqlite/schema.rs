@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig};
 use thiserror::Error;
 
 use super::user;
@@ -25,6 +25,9 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_outbox_by_user.sql"),
 ];
+
+/// Prepared statements that a connection keeps: more than there are, so that none is parsed twice.
+const STATEMENTS: usize = 64;
 
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
@@ -88,6 +91,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     db.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is overwritten: a copy of the file shows what is kept, and no more.
     db.pragma_update(None, "secure_delete", true)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Otherwise a statement that compares is planned anew for each value it is run with.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
 

@@ -16,9 +16,6 @@ use crate::{
     },
 };
 
-/// Old rows that one new message takes away: more than it adds, so that none pile up.
-const SWEPT: u32 = 32;
-
 /// When the `n`-th last message was sent, of those that are counted together with one to `to`.
 pub(super) fn nth_last(
     db: &Connection,
@@ -41,7 +38,7 @@ pub(super) fn nth_last(
     Ok(at.map(moment).transpose()?)
 }
 
-/// Counts a message, and forgets some that are of no use any more.
+/// Counts a message.
 pub(super) fn count(
     db: &Connection,
     keys: &Keys,
@@ -50,10 +47,6 @@ pub(super) fn count(
     now: Timestamp,
     budgets: &Budgets,
 ) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE until <= ?1 LIMIT ?2)",
-    )?
-    .execute((micros(now), SWEPT))?;
     for (counted, budget) in budgets.of(to) {
         let hashes = what(keys, counted, scope, to);
         db.prepare_cached("INSERT INTO sent (what, at, until) VALUES (?1, ?2, ?3)")?

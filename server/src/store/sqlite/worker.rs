@@ -137,7 +137,7 @@ fn transaction(
 ) {
     let mut steps = Vec::new();
     let mut next = Some(first);
-    let mut committed = db.execute_batch(kind.begin());
+    let mut committed = execute(db, kind.begin());
     while let Some(mut step) = next.take() {
         if committed.is_ok() {
             committed = attempt(db, step.as_mut());
@@ -147,7 +147,7 @@ fn transaction(
             next = waiting.try_recv().ok();
         }
     }
-    let committed = committed.and_then(|()| db.execute_batch("COMMIT"));
+    let committed = committed.and_then(|()| execute(db, "COMMIT"));
     if committed.is_err() && !db.is_autocommit() {
         // Fails only when SQLite has rolled back by itself.
         let _ = db.execute_batch("ROLLBACK");
@@ -160,13 +160,18 @@ fn transaction(
 
 /// Runs one step; an error means that the whole transaction is lost.
 fn attempt(db: &Connection, step: &mut dyn Step) -> rusqlite::Result<()> {
-    db.execute_batch("SAVEPOINT step")?;
+    execute(db, "SAVEPOINT step")?;
     let done = catch_unwind(AssertUnwindSafe(|| step.run(db)));
     // On some errors, such as a full disk, SQLite rolls all of it back: then this fails, too.
     match done {
-        Ok(true) => db.execute_batch("RELEASE step"),
+        Ok(true) => execute(db, "RELEASE step"),
         Ok(false) | Err(_) => db.execute_batch("ROLLBACK TO step; RELEASE step"),
     }
+}
+
+/// What is around every step is parsed once.
+fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute(()).map(drop)
 }
 
 #[cfg(test)]

@@ -1,0 +1,113 @@
+"""The same flows on databases that hold little and much."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness import rounds
+from harness.load import load
+from harness.report import Report, Table, at_least
+from harness.rounds import rate
+from harness.servers import RULES_OF_AN_HOUR, create_account, fill, folder, postgres, serving
+from sections.server import p50, p99
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.bench import Bench
+    from harness.contender import Contender
+    from harness.rounds import Measured
+
+#: How many connections carry flows at once.
+CONNECTIONS = 32
+
+#: Users, and what they spent in a day.
+SIZES = ((1_000, 10_000), (100_000, 1_000_000), (1_000_000, 10_000_000))
+QUICK_SIZES = ((1_000, 10_000), (2_000, 20_000), (5_000, 50_000))
+
+STORES = ("SQLite", "PostgreSQL")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A database and how much it holds."""
+
+    store: str
+    users: int
+    spent: int
+
+    @property
+    def name(self) -> str:
+        """What it is called as a contender."""
+        return f"{self.store}, {self.users} users"
+
+
+def measure(bench: Bench) -> Report:
+    """Flows a second, their times and the server's memory, by size."""
+    sizes = QUICK_SIZES if bench.quick else SIZES
+    databases = [Filled(store, *size) for store in STORES for size in sizes]
+    with ExitStack() as stack:
+        contenders = [stack.enter_context(started(stack, it)) for it in databases]
+        found = rounds.compare(
+            contenders, rounds=bench.rounds, seconds=bench.seconds, at_once=CONNECTIONS
+        )
+    return Report(
+        tables=(Table(COLUMNS, tuple(rows(databases, found))),),
+        goals=tuple(
+            at_least(
+                f"flows a second on {store} with {last.users:,} users and {last.spent:,} spent "
+                f"authentications, as a share of those with {first.users:,} users",
+                found[last.name].against(found[first.name], rate),
+                1 / 1.3,
+            )
+            for store in STORES
+            for first, *_, last in [[it for it in databases if it.store == store]]
+        ),
+        rounds=bench.rounds,
+    )
+
+
+def started(stack: ExitStack, database: Filled) -> Contender:
+    """The generator before a server on a database that was filled."""
+    at = stack.enter_context(folder("growth"))
+    if database.store == "SQLite":
+        store = f"sqlite:{at / 'verigator.db'}"
+    else:
+        store = stack.enter_context(postgres())
+    credentials = create_account(store, "bench")
+    lines: Path = at / "users"
+    fill(store, "bench", database.users, database.spent, lines)
+    server = stack.enter_context(serving(store, credentials, RULES_OF_AN_HOUR))
+    return load(database.name, server, users=lines)
+
+
+COLUMNS = (
+    "store",
+    "users",
+    "spent authentications",
+    "flows a second",
+    "p50 ms",
+    "p99 ms",
+    "memory of the server, MiB",
+    "against the smallest",
+)
+
+
+def rows(databases: list[Filled], found: dict[str, Measured]) -> Iterator[tuple[float | str, ...]]:
+    """A row for each database."""
+    smallest: dict[str, Measured] = {}
+    for it in databases:
+        its = found[it.name]
+        yield (
+            it.store,
+            it.users,
+            it.spent,
+            its.median(rate),
+            its.median(p50) * 1e3,
+            its.median(p99) * 1e3,
+            max(answer["resident"] for answer in its.answers) / 2**20,
+            its.against(smallest.setdefault(it.store, its), rate),
+        )
