@@ -44,11 +44,11 @@ pub(crate) type Shared = Arc<dyn Store>;
 pub(crate) async fn while_keys_are_replaced(store: Shared) {
     budgets::per_user_and_number(&store).await;
     once::once(&store).await;
+    once::once_in_parallel(&store).await;
+    keys::keys(&store).await;
     outbox::outbox(&store).await;
     races::budgets_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
-    once::once_in_parallel(&store).await;
-    keys::keys(&store).await;
 }
 
 pub(crate) async fn all(store: Shared) {
@@ -64,6 +64,8 @@ pub(crate) async fn all(store: Shared) {
     budgets::per_account_and_prefix(&store).await;
     budgets::countries(&store).await;
     once::once(&store).await;
+    once::once_in_parallel(&store).await;
+    keys::keys(&store).await;
     outbox::outbox(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
@@ -76,8 +78,6 @@ pub(crate) async fn all(store: Shared) {
     races::budgets_in_parallel(&store).await;
     races::names_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
-    once::once_in_parallel(&store).await;
-    keys::keys(&store).await;
 }
 
 /// Puts a message into the outbox and gives its PIN.

@@ -210,7 +210,7 @@ pub(super) async fn odd_names(store: &Shared) {
         };
         assert!(message.text.contains(odd));
         let key = unique(odd);
-        let first = keys::claim(owner.id, &key, 1, 0);
+        let first = keys::claim(owner.id, &key, 1, -KEYS);
         assert!(matches!(store.claim_key(&first).await, Ok(Claimed::Run)));
     }
 }
