@@ -92,7 +92,7 @@ async function sandbox(listen, console) {
   process.stdout.write(
     `Verigator sandbox on ${url}\n` +
       `account ${username} with password ${password}\n` +
-      `messages at ${url}/sandbox/messages\n`,
+      `messages at ${url}, as JSON at ${url}/sandbox/messages\n`,
   );
   await told;
   await wait(sandbox, (calls, id) => server.stop(calls, id));

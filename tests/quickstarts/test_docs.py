@@ -53,6 +53,11 @@ QUICKSTARTS = {
     ("README.md", "Rust", "rust"),
     ("README.md", "The server", "sh"),
 }
+#: Where the repository's own files are shown to whoever has only a package.
+OWN = re.compile(
+    "https://(?:github.com/verigator/verigator/(?:blob|tree)|"
+    "raw.githubusercontent.com/verigator/verigator)/main/"
+)
 #: Run as documentation tests of the crate `verigator-tests`.
 IN_RUST = {
     ("fork-and-async.md", "Rust", "rust"),
@@ -106,6 +111,18 @@ def test_links_lead_somewhere(page: Path) -> None:
             headings = re.findall(r"^#+ (.+)$", to.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", it).lower().replace(" ", "-") for it in headings}
             assert anchor in anchors, f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("readme", [ROOT / "README.md", ROOT / "server" / "README.md"], ids=str)
+def test_a_readmes_links_lead_somewhere_from_a_package_index(readme: Path) -> None:
+    text = readme.read_text(encoding="utf-8")
+    links = re.findall(r"""\]\(([^)]*)\)|(?:src|srcset)="([^"]*)\"""", text)
+    assert links
+    for link, picture in links:
+        address = link or picture
+        assert address.startswith("https://"), address
+        if own := OWN.match(address):
+            assert (ROOT / address[own.end() :]).exists(), address
 
 
 # The commands.
