@@ -38,12 +38,21 @@ async fn one_of_two_is_killed_in_mid_load_and_the_other_has_lost_nothing() {
     crowd.sign_in(150).await;
 
     // Killed with messages that it has sent, and could not say so; the other has such, too.
+    let dead = one.child.id();
+    let printed_by = |server: u32| {
+        let printed = house.printed.lock().unwrap();
+        printed
+            .values()
+            .flatten()
+            .filter(|it| it.by == server)
+            .count()
+    };
     house.database.batch_execute(REFUSED).await.unwrap();
+    let before = printed_by(dead);
     let leased = "SELECT count(*) FROM outbox WHERE lease IS NOT NULL";
-    while house.value::<i64>(leased).await < 30 {
+    while house.value::<i64>(leased).await < 30 || printed_by(dead) < before + 5 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let dead = one.child.id();
     assert_eq!(one.end("-KILL"), None);
     house.database.batch_execute(ALLOWED).await.unwrap();
 
