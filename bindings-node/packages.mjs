@@ -1,7 +1,7 @@
 // Lays out in bindings-node/npm what is published on npm: `verigator`, which has no native part, and
 // a package for each platform, which has nothing else. npm, pnpm and yarn install the one that fits.
 //
-//     node bindings-node/packages.mjs FOLDER [--some]
+//     node bindings-node/packages.mjs FOLDER [--some] [--into FOLDER]
 //
 // FOLDER has the native parts that were built, in any folders of its own. One that is missing is a
 // failure, unless --some is enough, which is for trying out what one platform has.
@@ -10,12 +10,11 @@
 // that of the package. The package at the root is private: it is what these are made from.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const npm = 'bindings-node/npm';
 
 /** What is for those who build it. */
 const UNPUBLISHED = ['private', 'scripts', 'napi', 'devDependencies', 'allowScripts'];
@@ -23,17 +22,21 @@ const UNPUBLISHED = ['private', 'scripts', 'napi', 'devDependencies', 'allowScri
 const PAPERS = ['README.md', 'LICENSE'];
 
 const { values, positionals } = parseArgs({
-  options: { some: { type: 'boolean', default: false } },
+  options: {
+    some: { type: 'boolean', default: false },
+    into: { type: 'string', default: 'bindings-node/npm' },
+  },
   allowPositionals: true,
 });
 if (positionals.length !== 1) {
-  throw new Error('usage: node bindings-node/packages.mjs FOLDER [--some]');
+  throw new Error('usage: node bindings-node/packages.mjs FOLDER [--some] [--into FOLDER]');
 }
 const [artefacts] = positionals;
+const npm = resolve(root, values.into);
 
-rmSync(join(root, npm), { recursive: true, force: true });
-run('napi', 'create-npm-dirs', '--npm-dir', npm);
-const platforms = readdirSync(join(root, npm)).map((name) => join(root, npm, name));
+rmSync(npm, { recursive: true, force: true });
+run('napi', 'create-npm-dirs', '--npm-dir', relative(root, npm));
+const platforms = readdirSync(npm).map((name) => join(npm, name));
 const built = new Map(
   readdirSync(artefacts, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.node'))
@@ -64,7 +67,7 @@ function fill(folder) {
 
 /** The package that has them as optional dependencies. */
 function main() {
-  const folder = join(root, npm, 'verigator');
+  const folder = join(npm, 'verigator');
   const said = run('npm', 'pack', '--ignore-scripts', '--dry-run', '--json');
   for (const path of [...packed(said), ...PAPERS]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -80,12 +80,9 @@ def python() -> Path:
 
 
 @functools.cache
-def tarball() -> Path:
-    """The npm package of this tree, with the extension for this machine."""
-    package = WORK / "node-package"
-    shutil.rmtree(package, ignore_errors=True)
-    native = package / "bindings-node" / "native"
-    native.mkdir(parents=True)
+def tarballs() -> tuple[Path, Path]:
+    """The npm package of this tree, and that with the native part for this machine."""
+    native, npm = WORK / "node-native", WORK / "node-packages"
     if not (ROOT / "node_modules").exists():
         raise BenchError("@napi-rs/cli is missing: `make node` installs it")
     run(
@@ -94,12 +91,16 @@ def tarball() -> Path:
             *("--manifest-path", "bindings-node/Cargo.toml", "--output-dir", native),
         ]
     )
-    shutil.copytree(ROOT / "bindings-node" / "js", package / "bindings-node" / "js")
-    for name in ("package.json", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, package)
+    run(["node", "bindings-node/packages.mjs", native, "--some", "--into", npm])
+    (platform,) = {path.parent for path in npm.glob("*/*.node")}
+    return packed(npm / "verigator"), packed(platform)
+
+
+def packed(package: Path) -> Path:
+    """The tarball of an npm package, made beside its files."""
     run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", package], cwd=package)
-    (packed,) = package.glob("*.tgz")
-    return packed
+    (tarball,) = package.glob("*.tgz")
+    return tarball
 
 
 @functools.cache
@@ -113,7 +114,7 @@ def node() -> Path:
         shutil.copy(BENCHES / "node" / name, folder)
     npm = ["npm", "--silent", "--no-audit", "--no-fund"]
     run([*npm, "ci"], cwd=folder)
-    run([*npm, "install", "--no-save", "--no-package-lock", tarball()], cwd=folder)
+    run([*npm, "install", "--no-save", "--no-package-lock", *tarballs()], cwd=folder)
     shutil.copytree(BENCHES / "contenders" / "node", folder / "contenders", dirs_exist_ok=True)
     return folder / "contenders"
 

@@ -146,8 +146,8 @@ def installed_for_node(name: str) -> Path:
     folder.mkdir(parents=True)
     # Without one, npm would install into the next folder above that has one.
     (folder / "package.json").write_text('{"private": true}\n')
-    package = builds.tarball() if name == OURS else builds.pinned_node(name)
-    builds.run(["npm", "install", "--silent", "--no-audit", "--no-fund", package], cwd=folder)
+    packages = builds.tarballs() if name == OURS else (builds.pinned_node(name),)
+    builds.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *packages], cwd=folder)
     shutil.copytree(BENCHES / "contenders" / "node", folder / "contenders")
     return folder
 
