@@ -159,7 +159,7 @@ def test_every_refusal_is_an_object_with_a_message(kind: Any, server: Server, na
         ("PUT", f"{at}/users/{NOBODY}/auth", {"token": "1"}, 404),
         ("POST", services, "x" * 70_000, 413),
         ("GET", "/v1/nothing", None, 404),
-        ("GET", "/", None, 404),
+        ("GET", "/v1", None, 404),
     ]:
         answered, reply = client.ask(method, path, body)
         assert (answered, bool(reply["message"])) == (status, True), (method, path)
