@@ -7,24 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
-use crate::address::{Address, Fault};
 use crate::api::Api;
 use crate::blocking;
+use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
 use crate::error::{Error, Result};
+use crate::proxy::Proxy;
 use crate::secret::masked_username;
 use crate::transport::tls;
-
-/// Where the hosted service used to answer. It is deprecated: run `verigator serve` and say where.
-pub const DEFAULT_ENDPOINT: &str = "https://api.verigator.com";
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -227,7 +221,7 @@ impl ApiBuilder {
             self.allow_insecure_http,
         )?;
         let proxy = match &self.proxy {
-            Some(url) => Proxy::Url(Box::new(parse_proxy(url)?)),
+            Some(url) => Proxy::parse(url)?,
             // A proxy can't reach this machine's own loopback.
             None if self.proxy_from_environment && !endpoint.address.is_loopback => {
                 Proxy::Environment
@@ -379,71 +373,6 @@ impl Settings {
     }
 }
 
-pub(crate) enum Proxy {
-    None,
-    Environment,
-    Url(Box<Matcher>),
-}
-
-impl Proxy {
-    /// The proxy for requests to this endpoint, if there is to be one.
-    pub(crate) fn on_the_way_to(&self, endpoint: &Uri) -> Option<Intercept> {
-        match self {
-            Self::None => None,
-            Self::Environment => Matcher::from_env().intercept(endpoint),
-            Self::Url(matcher) => matcher.intercept(endpoint),
-        }
-    }
-}
-
-pub(crate) struct Endpoint {
-    /// Without a trailing slash in [`base`](Self::base).
-    address: Address,
-    pub(crate) is_default: bool,
-}
-
-impl Endpoint {
-    fn parse(text: &str, allow_insecure_http: bool) -> Result<Self> {
-        let address = Address::parse(text, allow_insecure_http).map_err(|fault| {
-            let advice = match fault {
-                Fault::PlainHttp => {
-                    ": PINs and the password would travel readable (allow_insecure_http permits it)"
-                }
-                Fault::Credentials => ": pass username and password",
-                _ => "",
-            };
-            Error::configuration(format!("endpoint {fault}{advice}"))
-        })?;
-        if address.url.query().is_some() || address.url.fragment().is_some() {
-            return Err(Error::configuration(
-                "endpoint may not have a query or a fragment",
-            ));
-        }
-        let is_default = address.url.as_str().trim_end_matches('/') == DEFAULT_ENDPOINT;
-        Ok(Self {
-            address,
-            is_default,
-        })
-    }
-
-    /// The address up to where a path beginning with a slash goes.
-    pub(crate) fn base(&self) -> &str {
-        self.address.url.as_str().trim_end_matches('/')
-    }
-
-    pub(crate) fn uri(&self) -> &Uri {
-        &self.address.uri
-    }
-
-    /// The path of a path below it, which begins with a slash.
-    pub(crate) fn path(&self, path: &str) -> Result<Uri> {
-        let path = [self.uri().path().trim_end_matches('/'), path].concat();
-        PathAndQuery::from_maybe_shared(Bytes::from(path))
-            .map(Uri::from)
-            .map_err(|error| Error::bug("a path could not be written").caused_by(error))
-    }
-}
-
 fn auth_header(username: &str, password: &str) -> Result<HeaderValue> {
     let mut header =
         HeaderValue::from_bytes(format!("{username}:{password}").as_bytes()).map_err(|_| {
@@ -451,18 +380,6 @@ fn auth_header(username: &str, password: &str) -> Result<HeaderValue> {
         })?;
     header.set_sensitive(true);
     Ok(header)
-}
-
-fn parse_proxy(url: &str) -> Result<Matcher> {
-    let scheme_is_known =
-        Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-    let matcher = Matcher::builder().all(url).build();
-    // A text that the matcher cannot read matches nothing.
-    if scheme_is_known && matcher.intercept(&Uri::from_static("http://x/")).is_some() {
-        return Ok(matcher);
-    }
-    // The text may hold the proxy's password, so the error does not repeat it.
-    Err(Error::configuration("proxy is not a proxy URL"))
 }
 
 fn positive(option: &str, value: Duration) -> Result<Duration> {

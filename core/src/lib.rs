@@ -47,12 +47,14 @@ pub mod blocking;
 mod config;
 #[doc(hidden)]
 pub mod embed;
+mod endpoint;
 mod error;
 mod models;
 pub mod object_style;
 #[doc(hidden)]
 pub mod outbound;
 mod per_process;
+mod proxy;
 mod secret;
 mod services;
 mod started;
@@ -62,7 +64,8 @@ mod users;
 
 pub use api::Api;
 pub use auth::Auth;
-pub use config::{ApiBuilder, CaBundle, CallOptions, Config, DEFAULT_ENDPOINT, Idempotency};
+pub use config::{ApiBuilder, CaBundle, CallOptions, Config, Idempotency};
+pub use endpoint::DEFAULT_ENDPOINT;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use models::{Enrolment, Method, Service, User, Verification, VerificationStatus};
 pub use services::Services;

@@ -11,8 +11,8 @@ use http::header::HeaderMap;
 use http::{Method, Uri};
 
 use crate::address::Address;
-use crate::config::Proxy;
 use crate::error::{Error, Result};
+use crate::proxy::Proxy;
 use crate::secret::SecretBody;
 use crate::transport::{Http, Outgoing, tls};
 

@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::Proxy;
 use crate::error::Result;
+use crate::proxy::Proxy;
 use crate::transport::body::WatchedBody;
 use crate::transport::connect::Connector;
 use crate::transport::failure::Failure;
