@@ -7,21 +7,17 @@
     reason = "a test"
 )]
 
-use std::{
-    error::Error as StdError,
-    fmt::Debug,
-    future::ready,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+#[path = "../../server/tests/common/log.rs"]
+mod log;
+
+use std::{error::Error as StdError, fmt::Debug, future::ready, net::SocketAddr, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{Request, StatusCode};
+use log::Log;
 use tokio::runtime::Handle;
-use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
+use tracing_subscriber::fmt::format::FmtSpan;
 use verigator::{
     Api, ApiBuilder, CaBundle, Error, Idempotency, Method, blocking,
     embed::{BackgroundClient, Call},
@@ -54,28 +50,6 @@ fn secrets() -> Vec<String> {
     // proxy-user:pRoxy-s3cret-55
     secrets.push("cHJveHktdXNlcjpwUm94eS1zM2NyZXQtNTU".to_owned());
     secrets
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
 
 /// Everything that could be printed.
@@ -388,7 +362,7 @@ async fn nothing_that_is_printed_holds_a_secret() {
     house.nobody_is_reached(&mut printed).await;
     refused_before_anything_is_sent(&mut printed).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.read();
     for source in ["hyper_util", "rustls", "h2::", "verigator"] {
         assert!(log.contains(source), "{source} does not log, or not here");
     }
