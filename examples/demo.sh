@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Before the server is waited for: on a fresh machine this takes minutes.
+cargo build --quiet --package verigator-server --bin verigator
 said=$(mktemp)
 cargo run --quiet --package verigator-server --bin verigator -- \
   sandbox --quiet --listen 127.0.0.1:0 >"$said" &
