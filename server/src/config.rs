@@ -125,6 +125,9 @@ fn is_within_limits(budget: Budget) -> bool {
 pub struct Limits {
     /// Bytes of a request body. Default 64 KiB: the largest real one has about 1 KiB.
     pub body_bytes: usize,
+    /// Bytes of a request's head that are always read; from 8 KiB. Default 64 KiB. One of more than
+    /// four times as many is always refused: what is between depends on how it arrives.
+    pub head_bytes: usize,
     /// How long a request's head may take, how long a TLS handshake before it, and how long a
     /// connection may idle. Default 10 s.
     pub head_timeout: Duration,
@@ -140,6 +143,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 64 * 1024,
+            head_bytes: 64 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             connections: 10_000,
@@ -150,16 +154,25 @@ impl Default for Limits {
 
 /// A limit outside its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a server takes 1 to 1000000 connections")]
-pub struct LimitsError;
+#[non_exhaustive]
+pub enum LimitsError {
+    /// [`Limits::connections`] is out of range.
+    #[error("a server takes 1 to 1000000 connections")]
+    Connections,
+    /// [`Limits::head_bytes`] is too small.
+    #[error("a server takes heads of 8192 bytes at least")]
+    HeadBytes,
+}
 
 impl Limits {
     /// Checks every number against its limits.
     pub fn validate(&self) -> Result<(), LimitsError> {
-        if (1..=1_000_000).contains(&self.connections) {
-            Ok(())
+        if !(1..=1_000_000).contains(&self.connections) {
+            Err(LimitsError::Connections)
+        } else if self.head_bytes < 8192 {
+            Err(LimitsError::HeadBytes)
         } else {
-            Err(LimitsError)
+            Ok(())
         }
     }
 }
@@ -245,14 +258,19 @@ mod tests {
     }
 
     #[test]
-    fn a_server_takes_some_connections() {
+    fn a_server_takes_some_connections_and_heads() {
         assert_eq!(Limits::default().validate(), Ok(()));
         for connections in [0, 1_000_001] {
             let limits = Limits {
                 connections,
                 ..Limits::default()
             };
-            assert_eq!(limits.validate(), Err(LimitsError));
+            assert_eq!(limits.validate(), Err(LimitsError::Connections));
         }
+        let limits = Limits {
+            head_bytes: 8191,
+            ..Limits::default()
+        };
+        assert_eq!(limits.validate(), Err(LimitsError::HeadBytes));
     }
 }

@@ -67,7 +67,8 @@ pub async fn run(
 ) -> bool {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout);
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_bytes);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let stop = CancellationToken::new();
     let host = Host {

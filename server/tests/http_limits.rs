@@ -91,6 +91,31 @@ async fn a_body_in_chunks_has_the_same_limit() {
     }
 }
 
+/// However it arrives: at once or in pieces.
+#[tokio::test]
+async fn a_head_of_64_kib_is_read_and_one_over_256_kib_is_431() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let head = |size: usize| {
+        let start = "GET /healthz HTTP/1.1\r\nConnection: close\r\nX: ";
+        let end = "\r\n\r\n";
+        format!("{start}{}{end}", "x".repeat(size - start.len() - end.len()))
+    };
+    for (size, status) in [(65_536, "200"), (262_145, "431")] {
+        for piece in [1_000, 50_000, size] {
+            let mut stream = connect(&sandbox).await;
+            for piece in head(size).as_bytes().chunks(piece) {
+                // The server may answer and close before it read all.
+                let _ = stream.write_all(piece).await;
+            }
+            let answer = read_to_end(&mut stream).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{size} in pieces of {piece}: {answer}"
+            );
+        }
+    }
+}
+
 /// The time is for all of it: a byte now and then buys no more.
 #[tokio::test]
 async fn a_trickle_is_408_too() {
