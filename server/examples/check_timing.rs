@@ -30,8 +30,8 @@ use verigator_server::{
     },
     random,
     store::{
-        Account, NewService, NewUser, ServiceScope, Started, Store, UserScope, memory::MemoryStore,
-        postgres::Database, sqlite::SqliteStore,
+        Account, NewService, NewUser, Once, ServiceScope, Started, Store, UserScope,
+        memory::MemoryStore, postgres::Database, sqlite::SqliteStore,
     },
 };
 
@@ -108,8 +108,9 @@ impl Bench {
             now: at(0),
             rules: &self.rules,
         };
-        match self.store.start_authentication(user, &start).await.unwrap() {
-            Started::Sms(message) => message.pin.expose().to_owned(),
+        let started = self.store.start_authentication(user, &start, None, None);
+        match started.await.unwrap() {
+            Once::Done(Started::Sms(message)) => message.pin.expose().to_owned(),
             other => panic!("{other:?}"),
         }
     }
@@ -122,7 +123,7 @@ impl Bench {
             rules: &self.rules,
         };
         let begun = Instant::now();
-        self.store.check(user, &check).await.unwrap();
+        self.store.check(user, &check, None).await.unwrap();
         begun.elapsed()
     }
 }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Now, to the microsecond: what a store keeps of it is all there is, so that it is the same
+    /// after a new start.
     fn now(&self) -> Timestamp;
 }
 
@@ -23,7 +24,9 @@ impl Clock for SystemClock {
         reason = "this is where the time comes from"
     )]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        // None but at the ends of time.
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 }
 
@@ -59,6 +62,13 @@ impl Clock for MovableClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_tells_microseconds() {
+        for _ in 0..100 {
+            assert_eq!(SystemClock.now().subsec_nanosecond() % 1_000, 0);
+        }
+    }
 
     #[test]
     fn it_moves_ahead_and_never_overflows() {

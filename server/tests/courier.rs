@@ -271,13 +271,78 @@ async fn the_first_attempt_starts_within_10_ms() {
     assert!(waits[25] < Duration::from_millis(10), "{waits:?}");
 }
 
+/// It is put on hold for whoever sends it, so that nobody has to look for it.
+#[tokio::test]
+async fn what_there_is_a_place_for_is_sent_without_a_look() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let (memory, counts) = (Arc::new(MemoryStore::default()), Arc::clone(&looks));
+    let kept = Arc::clone(&memory);
+    let store = Choosing::new(move |step| {
+        if step == "pick_up_messages" {
+            counts.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Arc::clone(&memory) as _)
+    });
+    let provider = Provider::new("one", &[]);
+    let server = Server::start(Arc::new(store), &[&provider]).await;
+    for n in 1..=20 {
+        server.initiate().await;
+        until("it is sent", || provider.heard() == n).await;
+    }
+    server.app.courier.stop().await;
+    assert_eq!(looks.load(Ordering::Relaxed), 0);
+    assert_eq!(kept.queue(1).await.unwrap().messages, 0);
+}
+
+/// More than may be on their way at once: the others wait in the outbox, and are sent, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_there_is_no_place_for_waits_in_the_outbox() {
+    let gate = Arc::new(Gate(Semaphore::new(0)));
+    let store = memory();
+    let mut parts = parts(Arc::clone(&store), Arc::clone(&gate) as _);
+    parts.answer_after_attempt = false;
+    let app = App::new(parts).unwrap();
+    let client = Client::to(&serve_app(Arc::clone(&app)).await);
+    let service = client.service("shop").await;
+    for n in 0..100 {
+        let user = client.user(&service, &format!("user{n}")).await;
+        assert_eq!(client.initiate(&user, "sms").await.status, 201);
+    }
+    assert_eq!(store.queue(1_000).await.unwrap().messages, 100);
+    gate.0.add_permits(1);
+    let begun = Instant::now();
+    while store.queue(1_000).await.unwrap().messages > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "some still wait");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A start whose commit nobody heard of was committed all the same: its message does not wait for
+/// the end of the hold that it was put in with.
+#[tokio::test]
+async fn what_may_have_been_started_is_sent_at_once() {
+    let memory = Arc::new(MemoryStore::default());
+    let kept = Arc::clone(&memory);
+    let store = Choosing::new(move |_| Ok(Arc::clone(&memory) as _));
+    let provider = Provider::new("one", &[]);
+    let store = store.losing("start_authentication");
+    let server = Server::start(Arc::new(store), &[&provider]).await;
+    assert_eq!(
+        server.client.initiate(&server.user, "sms").await.status,
+        503
+    );
+    until("it is sent", || provider.heard() == 1).await;
+    server.app.courier.stop().await;
+    assert_eq!(kept.queue(1).await.unwrap().messages, 0);
+}
+
 /// As when a process is stopped, and goes on when others think that it is dead.
 #[tokio::test]
 async fn what_was_held_up_for_as_long_as_its_lease_is_left_to_others() {
     let clock: Arc<Mutex<Option<Arc<MovableClock>>>> = Arc::default();
     let (memory, holds) = (Arc::new(MemoryStore::default()), Arc::clone(&clock));
     let store = Choosing::new(move |step| {
-        if step == "pick_up_messages"
+        if step == "start_authentication"
             && let Some(clock) = holds.lock().unwrap().take()
         {
             clock.advance(Duration::from_secs(12));

@@ -116,7 +116,7 @@ async fn a_check_that_failed_can_be_asked_for_again_at_once() {
     let store = {
         let away = Arc::clone(&away);
         Arc::new(Choosing::new(move |step| match step {
-            "check_once" if away.swap(0, Ordering::Relaxed) > 0 => down(),
+            "check" if away.swap(0, Ordering::Relaxed) > 0 => down(),
             _ => Ok(Arc::clone(&memory)),
         }))
     };

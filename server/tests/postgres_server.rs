@@ -31,7 +31,7 @@ use verigator_server::{
         pin::{MacKey, Pin, PinLength, Resend},
     },
     random,
-    store::{Pickup, ServiceScope, Started, Store, UserScope, postgres::Database},
+    store::{Hold, Once, Pickup, ServiceScope, Started, Store, UserScope, postgres::Database},
 };
 
 /// The URL of a database.
@@ -100,13 +100,15 @@ async fn what_a_dead_server_did_not_send_another_does() {
             rules: &rules,
         };
         let lease = Pickup {
-            lease: Uuid::new_v4(),
+            hold: Hold {
+                lease: Uuid::new_v4(),
+                until: now + Duration::from_secs(2),
+            },
             now,
-            until: now + Duration::from_secs(2),
             at_most: 1,
         };
-        let started = dead.start_authentication(scope, &start).await.unwrap();
-        assert!(matches!(started, Started::Sms(_)));
+        let started = dead.start_authentication(scope, &start, None, None).await;
+        assert!(matches!(started, Ok(Once::Done(Started::Sms(_)))));
         // It may be that the other was faster.
         let picked = picks_up
             && !dead

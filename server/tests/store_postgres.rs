@@ -41,7 +41,7 @@ use verigator_server::{
         keys::Keys,
     },
     store::{
-        Started, Store, StoreError,
+        Once, Started, Store, StoreError,
         postgres::{Database, PostgresError, PostgresStore},
     },
 };
@@ -453,10 +453,10 @@ async fn a_check_that_was_cut_is_unknown_and_never_right_twice() {
                 now: at(0),
                 rules: &rules,
             };
-            let done = in_time(cut.check(jo, &request)).await;
+            let done = in_time(cut.check(jo, &request, None)).await;
             left.0.store(PLENTY, Ordering::Relaxed);
             match (done, check(&store, jo, &pin, 0).await) {
-                (Ok(Check::Verified(_)), Check::NotStarted) => known += 1,
+                (Ok(Once::Done(Check::Verified(_))), Check::NotStarted) => known += 1,
                 (Err(StoreError::Unknown(_)), Check::NotStarted) => happened += 1,
                 (done, Check::Verified(_)) if is_unavailable(&done) => did_not += 1,
                 other => panic!("after {bytes} bytes: {other:?}"),

@@ -72,6 +72,40 @@ async fn messages_from_before_an_update_are_still_sent() {
     assert_eq!(conformance::messages(&store).await, [newer]);
 }
 
+/// With those who come, a little at a time: nobody waits for all of it.
+#[tokio::test]
+async fn what_piled_up_while_nobody_came_is_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: conformance::Shared = Arc::new(open(&folder, &[1]).unwrap());
+    let user = conformance::some_user(&store).await;
+    let db = Connection::open(folder.path().join("db")).unwrap();
+    db.execute_batch(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+         INSERT INTO sent (what, at, id, until) SELECT randomblob(32), 0, randomblob(16), i FROM n;
+         INSERT INTO idempotency_keys (key, claim, fingerprint, until)
+         SELECT what, id, what, until FROM sent;",
+    )
+    .unwrap();
+    let rows = || -> (i64, i64) {
+        let sql = "SELECT (SELECT count(*) FROM sent), (SELECT count(*) FROM idempotency_keys)";
+        db.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    for second in (0..).step_by(60) {
+        let before = rows();
+        if before == (0, 0) {
+            break;
+        }
+        assert!(second < 60 * 300, "{before:?} are left");
+        conformance::sent_pin(&store, user, second).await;
+        let after = rows();
+        assert!(
+            before.0 - after.0 < 20 && before.1 - after.1 < 20,
+            "{after:?}"
+        );
+    }
+}
+
 #[test]
 fn a_wrong_key_and_a_later_version_are_refused() {
     let folder = tempfile::tempdir().unwrap();

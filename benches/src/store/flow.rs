@@ -12,13 +12,14 @@ use verigator_server::{
     engine::{
         authentication::{Check, CheckRequest, Method, StartRequest},
         budget::{Budget, Budgets},
+        message::Message,
         phone::Phone,
         pin::Pin,
     },
     random,
     store::{
-        Answers, Claim, Keyed, NewService, NewUser, Once, ServiceScope, Started, StoredAnswer,
-        UserScope,
+        Answers, Claim, Hold, Keyed, NewService, NewUser, Once, ServiceScope, Started,
+        StoredAnswer, UserScope,
     },
 };
 
@@ -93,15 +94,16 @@ impl Opened {
         Ok(User { scope, phone })
     }
 
-    /// Starts an authentication, once if there is a claim: its id, and the PIN that is now in the
-    /// outbox.
+    /// Starts an authentication, once if there is a claim: the message that is now in the outbox,
+    /// with a hold or for whoever picks it up.
     pub(crate) async fn start(
         &self,
         user: &User,
         rules: &Rules,
         now: Timestamp,
+        hold: Option<Hold>,
         claim: Option<Claim>,
-    ) -> Result<(Uuid, Pin), Failure> {
+    ) -> Result<Message, Failure> {
         let id = random::uuid()?;
         let pin = Pin::new(rules.resend, rules.pin_length, &self.key, id, random::fill)?;
         let start = StartRequest {
@@ -112,16 +114,13 @@ impl Opened {
             now,
             rules,
         };
-        let once = match claim {
-            None => Once::Done(self.store.start_authentication(user.scope, &start).await?),
-            Some(claim) => {
-                let answer: Answers<Started> = Arc::new(|_| Some(answer(201, STARTED)));
-                let keyed = Keyed { claim, answer };
-                self.store.start_once(user.scope, &start, keyed).await?
-            }
-        };
-        match once {
-            Once::Done(Started::Sms(_)) => Ok((id, pin)),
+        let keyed = claim.map(|claim| {
+            let answer: Answers<Started> = Arc::new(|_| Some(answer(201, STARTED)));
+            Keyed { claim, answer }
+        });
+        let starting = (self.store).start_authentication(user.scope, &start, hold, keyed);
+        match starting.await? {
+            Once::Done(Started::Sms(message)) => Ok(message),
             other => Err(format!("not started: {other:?}").into()),
         }
     }
@@ -141,15 +140,11 @@ impl Opened {
             now,
             rules,
         };
-        let once = match claim {
-            None => Once::Done(self.store.check(user.scope, &check).await?),
-            Some(claim) => {
-                let answer: Answers<Check> = Arc::new(|_| Some(answer(200, VERIFIED)));
-                let keyed = Keyed { claim, answer };
-                self.store.check_once(user.scope, &check, keyed).await?
-            }
-        };
-        match once {
+        let keyed = claim.map(|claim| {
+            let answer: Answers<Check> = Arc::new(|_| Some(answer(200, VERIFIED)));
+            Keyed { claim, answer }
+        });
+        match self.store.check(user.scope, &check, keyed).await? {
             Once::Done(Check::Verified(_)) => Ok(()),
             other => Err(format!("not verified: {other:?}").into()),
         }

@@ -45,10 +45,10 @@ fn sqlite(db: Connection, now: i64, spent: u32) -> Result<(), Failure> {
                randomblob(16), randomblob(32), {now} + abs(random() % {DAY}), 200, randomblob(80)
         FROM n;
         {index};
-        INSERT INTO sent (what, at, until)
+        INSERT INTO sent (what, at, id, until)
         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {counts}),
                        moments (until) AS (SELECT {now} + abs(random() % {HOUR}) FROM n)
-        SELECT randomblob(32), until - {HOUR}, until FROM moments;
+        SELECT randomblob(32), until - {HOUR}, randomblob(16), until FROM moments;
         COMMIT;
         ANALYZE"
     ))?;

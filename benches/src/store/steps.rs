@@ -16,7 +16,10 @@ use verigator_benches::flows::{Asked, Clock, Failure, Figures, Times};
 use verigator_server::{
     clock::{Clock as _, SystemClock},
     config::Rules,
-    delivery::{Deliver, DeliveryError, Message, courier::Courier},
+    delivery::{
+        Deliver, DeliveryError, Message,
+        courier::{Courier, Place},
+    },
     metrics::Metrics,
     random,
     store::{Account, Claim},
@@ -102,15 +105,19 @@ impl Steps {
         let user = self.users.get(place).ok_or("there are no users")?;
         let begun = Instant::now();
         let now = SystemClock.now();
-        let start = self.opened.start(user, &self.rules, now, self.claim()?);
-        let (id, pin) = start.await?;
-        self.courier.committed(id);
+        let place = self.courier.place();
+        let hold = place.as_ref().map(Place::hold);
+        let start = self
+            .opened
+            .start(user, &self.rules, now, hold, self.claim()?);
+        let message = start.await?;
+        self.courier.committed(&message, place);
         times.started(begun)?;
         let checking = Instant::now();
         let now = SystemClock.now();
         let check = self
             .opened
-            .check(user, &pin, &self.rules, now, self.claim()?);
+            .check(user, &message.pin, &self.rules, now, self.claim()?);
         check.await?;
         times.verified(begun, checking)
     }

@@ -1,7 +1,9 @@
 //! Takes messages from the store's outbox to the providers.
 //!
 //! A message is in the outbox from the step that started its authentication until a provider has
-//! it, so a crash loses none; one that was on its way when the process died goes out again. Knows
+//! it, so a crash loses none; one that was on its way when the process died goes out again. Most
+//! are put there on hold for this process, which then sends them without a look into the outbox;
+//! it looks for those of the dead, those to be tried again and those it had no place for. Knows
 //! the outbox, the providers and the time, and no rules but these:
 //!
 //! - providers are asked in their order, and the next only when the one before certainly did not
@@ -19,23 +21,24 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, Semaphore, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
-    Deliver, DeliveryError, Reason,
+    Deliver, DeliveryError, Message, Reason,
     round::{ATTEMPT, Round, lease},
 };
 use crate::{
     clock::Clock,
     engine::time::after,
     metrics::Metrics,
-    random,
-    store::{Outgoing, Pickup, Settled, Store, StoreError},
+    random::{self, RandomError},
+    store::{Hold, Outgoing, Pickup, Settled, Store, StoreError},
 };
 
 /// Messages that are on their way at once.
@@ -72,6 +75,20 @@ struct Looking {
     runs: bool,
     /// Something was put into the outbox since it last began to look.
     news: bool,
+}
+
+/// A place for a message that is about to be committed: then it is sent at once, and nobody has to
+/// look for it.
+pub struct Place {
+    slot: OwnedSemaphorePermit,
+    hold: Hold,
+}
+
+impl Place {
+    /// What the message is put into the outbox with.
+    pub fn hold(&self) -> Hold {
+        self.hold
+    }
 }
 
 /// A message whose first attempt somebody waits for.
@@ -120,14 +137,54 @@ impl Courier {
         self.redeliver.store(redeliver, Ordering::Relaxed);
     }
 
-    /// Says that a message was committed. Must be called in a runtime.
-    pub fn committed(self: &Arc<Self>, id: Uuid) {
-        if let Some(awaited) = lock(&self.awaited).get_mut(&id)
+    /// A place for a message, if there is one; otherwise it must wait in the outbox.
+    pub fn place(&self) -> Option<Place> {
+        if self.stopped.is_cancelled() {
+            return None;
+        }
+        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        let hold = self.hold(self.clock.now()).ok()?;
+        Some(Place { slot, hold })
+    }
+
+    /// Says that a message was committed, with the hold of its place if it had one. Must be called
+    /// in a runtime.
+    pub fn committed(self: &Arc<Self>, message: &Message, place: Option<Place>) {
+        if let Some(awaited) = lock(&self.awaited).get_mut(&message.id)
             && awaited.stage == Stage::Announced
         {
-            awaited.stage = Stage::Committed;
+            awaited.stage = match place {
+                Some(_) => Stage::Taken,
+                None => Stage::Committed,
+            };
         }
-        self.wake();
+        match place {
+            Some(Place { slot, hold }) => {
+                let outgoing = Outgoing {
+                    id: message.id,
+                    message: message.clone(),
+                    failures: 0,
+                };
+                self.begin(outgoing, hold, slot);
+            }
+            None => self.wake(),
+        }
+    }
+
+    /// Says that nobody knows whether the message of this id was committed with the hold of a
+    /// place: if so, whoever looks for messages gets it. Must be called in a runtime.
+    pub fn in_doubt(self: &Arc<Self>, id: Uuid, Hold { lease, until }: Hold) {
+        let courier = Arc::clone(self);
+        self.tasks.spawn(async move {
+            while courier.clock.now() < until && !courier.stopped.is_cancelled() {
+                let again = Settled::Again(courier.clock.now());
+                if courier.store.settle_message(id, lease, again).await.is_ok() {
+                    break;
+                }
+                sleep(SETTLE_AGAIN).await;
+            }
+            courier.wake();
+        });
     }
 
     /// Says that there may be messages from before. Must be called in a runtime.
@@ -206,10 +263,10 @@ impl Courier {
         };
         let free = self.slots.available_permits() + 1;
         let now = self.clock.now();
+        let hold = self.hold(now);
         let pickup = Pickup {
-            lease: random::uuid().map_err(|error| StoreError::Unavailable(error.into()))?,
+            hold: hold.map_err(|error| StoreError::Unavailable(error.into()))?,
             now,
-            until: after(now, lease(self.providers.len())),
             at_most: u32::try_from(free).unwrap_or(u32::MAX),
         };
         let committed = self.committed_so_far();
@@ -226,16 +283,29 @@ impl Courier {
                     Err(_) => return Ok(None),
                 },
             };
-            let courier = Arc::clone(self);
-            self.tasks.spawn(async move {
-                courier.send(&outgoing, pickup).await;
-                drop(slot);
-            });
+            self.begin(outgoing, pickup.hold, slot);
         }
         Ok(picked.next.map(|next| {
             let until = Duration::try_from(next.duration_since(now)).unwrap_or_default();
             until.min(LOOK_AGAIN)
         }))
+    }
+
+    /// A new hold, for as long as the slowest round takes.
+    fn hold(&self, now: Timestamp) -> Result<Hold, RandomError> {
+        Ok(Hold {
+            lease: random::uuid()?,
+            until: after(now, lease(self.providers.len())),
+        })
+    }
+
+    /// Begins to send.
+    fn begin(self: &Arc<Self>, outgoing: Outgoing, hold: Hold, slot: OwnedSemaphorePermit) {
+        let courier = Arc::clone(self);
+        self.tasks.spawn(async move {
+            courier.send(&outgoing, hold).await;
+            drop(slot);
+        });
     }
 
     /// What somebody waits for and must be in the outbox.
@@ -264,11 +334,12 @@ impl Courier {
     }
 
     /// Makes one round of the providers with a message, and says in the store what came of it.
-    async fn send(&self, outgoing: &Outgoing, Pickup { lease, until, .. }: Pickup) {
+    async fn send(self: &Arc<Self>, outgoing: &Outgoing, Hold { lease, until }: Hold) {
         let attempts = u32::try_from(self.providers.len()).unwrap_or(u32::MAX);
         if after(self.clock.now(), ATTEMPT.saturating_mul(attempts)) > until {
             // Something held this up, such as a process that was stopped. The lease may be over
             // before the round is, and then another server sends the message, too.
+            self.wake();
             return;
         }
         let settled = self.round(outgoing).await;
@@ -282,7 +353,7 @@ impl Courier {
             self.settle(outgoing, lease, settled).await;
         }
         if settled != Settled::Over {
-            self.wakes.notify_one();
+            self.wake();
         }
     }
 

@@ -18,12 +18,13 @@ use super::{
 };
 use crate::{
     app::App,
+    delivery::courier::Place,
     engine::{
         authentication::{Check, CheckRequest, Method, StartRequest},
         pin::Pin,
     },
     random,
-    store::{Answers, Claim, Keyed, Once, Refusal, Started, UserScope},
+    store::{Answers, Claim, Keyed, Refusal, Started, StoreError, UserScope},
 };
 
 #[derive(Serialize)]
@@ -70,21 +71,26 @@ pub(crate) async fn initiate(
     // Asked for before the step, since it may be made before the step's answer is here.
     let attempt = (app.answer_after_attempt).then(|| app.courier.first_attempt(id));
     let created = created(&headers);
-    let once = if let Some(Extension(claim)) = claim {
+    let keyed = claim.map(|Extension(claim)| {
         let answer: Answers<Started> = Arc::new(move |it| initiated(it, created).kept());
-        let keyed = Keyed { claim, answer };
-        app.store.start_once(scope, &start, keyed).await
-    } else {
-        let started = app.store.start_authentication(scope, &start).await;
-        started.map(Once::Done)
-    };
+        Keyed { claim, answer }
+    });
+    let place = app.courier.place();
+    let hold = place.as_ref().map(Place::hold);
+    let once = app
+        .store
+        .start_authentication(scope, &start, hold, keyed)
+        .await;
+    if let (Err(StoreError::Unknown(_)), Some(hold)) = (&once, hold) {
+        app.courier.in_doubt(id, hold);
+    }
     let started = match Said::of(once)? {
         Said::Now(started) => started,
         Said::Before(answer) => return Ok(answer),
     };
-    if let Ok(Started::Sms(_)) = started {
+    if let Ok(Started::Sms(message)) = &started {
         app.metrics.pin_sent();
-        app.courier.committed(id);
+        app.courier.committed(message, place);
         if let Some(attempt) = attempt {
             // The authentication stands, whatever becomes of its message: the user asks for
             // another when none arrives.
@@ -126,14 +132,11 @@ pub(crate) async fn verify(
         now: app.clock.now(),
         rules: &app.rules,
     };
-    let once = if let Some(Extension(claim)) = claim {
+    let keyed = claim.map(|Extension(claim)| {
         let answer: Answers<Check> = Arc::new(|it| verified(*it).kept());
-        let keyed = Keyed { claim, answer };
-        app.store.check_once(scope, &check, keyed).await
-    } else {
-        app.store.check(scope, &check).await.map(Once::Done)
-    };
-    let checked = match Said::of(once)? {
+        Keyed { claim, answer }
+    });
+    let checked = match Said::of(app.store.check(scope, &check, keyed).await)? {
         Said::Now(checked) => checked,
         Said::Before(answer) => return Ok(answer),
     };

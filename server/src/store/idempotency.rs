@@ -79,13 +79,23 @@ pub struct Keyed<T> {
 /// See [`Keyed::answer`].
 pub type Answers<T> = Arc<dyn Fn(&Result<T, Refusal>) -> Option<StoredAnswer> + Send + Sync>;
 
-/// What became of a step that is done once for each key.
+/// What became of a step that is done once for each key, and always without one.
 #[derive(Debug)]
 pub enum Once<T> {
     /// It is done now.
     Done(T),
     /// It is not: the key is another request's. Never [`Claimed::Run`].
     Not(Claimed),
+}
+
+impl<T> Once<T> {
+    /// What the step came to, if it is done now: always without a key.
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::Not(_) => None,
+        }
+    }
 }
 
 /// An answer, to be given again as it was.

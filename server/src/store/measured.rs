@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Account, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue, Service,
-    ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
+    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::{
     engine::{
@@ -108,10 +108,13 @@ pass_on! {
     users(scope: ServiceScope) -> Vec<User>;
     user(scope: UserScope) -> User;
     delete_user(scope: UserScope) -> ();
-    start_authentication(scope: UserScope, start: &StartRequest<'_>) -> Started;
-    start_once(scope: UserScope, start: &StartRequest<'_>, keyed: Keyed<Started>) -> Once<Started>;
-    check(scope: UserScope, check: &CheckRequest<'_>) -> Check;
-    check_once(scope: UserScope, check: &CheckRequest<'_>, keyed: Keyed<Check>) -> Once<Check>;
+    start_authentication(
+        scope: UserScope, start: &StartRequest<'_>, hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>
+    ) -> Once<Started>;
+    check(
+        scope: UserScope, check: &CheckRequest<'_>, keyed: Option<Keyed<Check>>
+    ) -> Once<Check>;
     enrol_totp(scope: UserScope, secret: &TotpSecret) -> Enrol;
     confirm_totp(scope: UserScope, guess: &str, now: Timestamp) -> Confirm;
     remove_totp(scope: UserScope) -> bool;

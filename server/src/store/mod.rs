@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub use self::{
     idempotency::{Answers, Claim, Claimed, Keyed, Once, StoredAnswer},
     migrated::Migrated,
-    outbox::{Outgoing, PickedUp, Pickup, Queue, Settled},
+    outbox::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled},
     records::{Account, NewService, NewUser, Service, User},
 };
 use crate::engine::{
@@ -194,36 +194,31 @@ pub trait Store: Send + Sync {
     async fn delete_user(&self, scope: UserScope) -> Result<(), StoreError>;
 
     /// Starts an authentication. The message of [`Started::Sms`] counts against its budgets and is
-    /// put into the outbox in the same step, under the id of the request. When it
+    /// put into the outbox in the same step, under the id of the request: held for whoever asks,
+    /// if there is a `hold`, and otherwise for whoever picks it up. When it
     /// [replaces](Started::replaces) what was started before, all other messages of the user leave
     /// the outbox, also those that are on their way, which are then not tried again. However many
     /// ask at once, no budget is overdrawn.
+    ///
+    /// With a key it happens once: the answer is kept in the same step, also that of a refusal, so
+    /// that whoever asks again is told what happened, whatever happens to this process.
     async fn start_authentication(
         &self,
         scope: UserScope,
         start: &StartRequest<'_>,
-    ) -> Result<Started, StoreError>;
-
-    /// [`start_authentication`](Self::start_authentication) once for a key: the key is claimed and
-    /// the answer kept in the same step, also that of a refusal, so that whoever asks again is
-    /// told what happened, whatever happens to this process.
-    async fn start_once(
-        &self,
-        scope: UserScope,
-        start: &StartRequest<'_>,
-        keyed: Keyed<Started>,
+        hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>,
     ) -> Result<Once<Started>, StoreError>;
 
     /// Checks a guess: a right one is accepted exactly once, and no more than the allowed wrong
     /// ones are ever compared, however many ask at once.
-    async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError>;
-
-    /// [`check`](Self::check) once for a key, as in [`start_once`](Self::start_once).
-    async fn check_once(
+    ///
+    /// With a key it happens once, as a [start](Self::start_authentication) does.
+    async fn check(
         &self,
         scope: UserScope,
         check: &CheckRequest<'_>,
-        keyed: Keyed<Check>,
+        keyed: Option<Keyed<Check>>,
     ) -> Result<Once<Check>, StoreError>;
 
     /// Enrols an authenticator.

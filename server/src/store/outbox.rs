@@ -5,15 +5,22 @@ use uuid::Uuid;
 
 use crate::engine::message::Message;
 
+/// A worker's hold on messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold {
+    /// Tells it from a later one.
+    pub lease: Uuid,
+    /// Until when nobody else gets them, should this worker die.
+    pub until: Timestamp,
+}
+
 /// A worker that wants messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Pickup {
-    /// Tells this worker's hold on its messages from a later one.
-    pub lease: Uuid,
+    /// On what it gets.
+    pub hold: Hold,
     /// The time.
     pub now: Timestamp,
-    /// Until when nobody else gets them, should this worker die.
-    pub until: Timestamp,
     /// How many at most.
     pub at_most: u32,
 }

@@ -11,7 +11,7 @@ use verigator_server::{
         totp::TotpSecret,
     },
     store::{
-        Account, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
+        Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
         Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
     },
 };
@@ -22,6 +22,7 @@ type Choose = dyn Fn(&'static str) -> Result<Arc<dyn Store>, StoreError> + Send 
 pub(crate) struct Choosing {
     choose: Box<Choose>,
     hangs_on: Option<&'static str>,
+    loses: Option<&'static str>,
 }
 
 impl Choosing {
@@ -31,6 +32,7 @@ impl Choosing {
         Self {
             choose: Box::new(choose),
             hangs_on: None,
+            loses: None,
         }
     }
 
@@ -39,6 +41,13 @@ impl Choosing {
     pub(crate) fn hanging_on(self, step: &'static str) -> Self {
         let hangs_on = Some(step);
         Self { hangs_on, ..self }
+    }
+
+    /// The same, but nobody hears what this step did.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
+    pub(crate) fn losing(self, step: &'static str) -> Self {
+        let loses = Some(step);
+        Self { loses, ..self }
     }
 }
 
@@ -51,7 +60,11 @@ macro_rules! pass_on {
                 if self.hangs_on == Some(step) {
                     std::future::pending::<()>().await;
                 }
-                (self.choose)(step)?.$name($($argument),*).await
+                let done = (self.choose)(step)?.$name($($argument),*).await;
+                if self.loses == Some(step) {
+                    return Err(StoreError::Unknown("lost".into()));
+                }
+                done
             })*
         }
     };
@@ -71,10 +84,13 @@ pass_on! {
     users(scope: ServiceScope) -> Vec<User>;
     user(scope: UserScope) -> User;
     delete_user(scope: UserScope) -> ();
-    start_authentication(scope: UserScope, start: &StartRequest<'_>) -> Started;
-    start_once(scope: UserScope, start: &StartRequest<'_>, keyed: Keyed<Started>) -> Once<Started>;
-    check(scope: UserScope, check: &CheckRequest<'_>) -> Check;
-    check_once(scope: UserScope, check: &CheckRequest<'_>, keyed: Keyed<Check>) -> Once<Check>;
+    start_authentication(
+        scope: UserScope, start: &StartRequest<'_>, hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>
+    ) -> Once<Started>;
+    check(
+        scope: UserScope, check: &CheckRequest<'_>, keyed: Option<Keyed<Check>>
+    ) -> Once<Check>;
     enrol_totp(scope: UserScope, secret: &TotpSecret) -> Enrol;
     confirm_totp(scope: UserScope, guess: &str, now: Timestamp) -> Confirm;
     remove_totp(scope: UserScope) -> bool;

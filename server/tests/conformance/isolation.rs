@@ -26,8 +26,8 @@ async fn refusals(store: &Shared, scope: UserScope) -> Vec<Option<Refusal>> {
     let secret = TotpSecret::generate(random::fill).unwrap();
     vec![
         refused(store.user(scope).await),
-        refused(store.start_authentication(scope, &start).await),
-        refused(store.check(scope, &guess).await),
+        refused(store.start_authentication(scope, &start, None, None).await),
+        refused(store.check(scope, &guess, None).await),
         refused(store.enrol_totp(scope, &secret).await),
         refused(store.confirm_totp(scope, "wrong", at(0)).await),
         refused(store.remove_totp(scope).await),
@@ -61,7 +61,7 @@ pub(super) async fn isolation(store: &Shared) {
         now: at(1),
         rules: &rules,
     };
-    let checked = store.check(foreign, &right).await;
+    let checked = store.check(foreign, &right, None).await;
     assert_eq!(refusal(checked), Refusal::ServiceForbidden);
     // A service that is not there, and one of one's own that has other users.
     let nowhere = UserScope {

@@ -32,7 +32,7 @@ use verigator_server::{
     },
     random,
     store::{
-        Account, Answers, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup,
+        Account, Answers, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup,
         Queue, Refusal, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, UserScope,
     },
 };
@@ -47,6 +47,7 @@ pub(crate) async fn while_keys_are_replaced(store: Shared) {
     once::once_in_parallel(&store).await;
     keys::keys(&store).await;
     outbox::outbox(&store).await;
+    outbox::held(&store).await;
     races::budgets_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
 }
@@ -67,6 +68,7 @@ pub(crate) async fn all(store: Shared) {
     once::once_in_parallel(&store).await;
     keys::keys(&store).await;
     outbox::outbox(&store).await;
+    outbox::held(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
     outbox::what_is_replaced_leaves(&store).await;
@@ -203,6 +205,17 @@ pub(crate) async fn start_by(
     second: i64,
     rules: &Rules,
 ) -> Started {
+    start_held(store, scope, method, second, rules, None).await
+}
+
+async fn start_held(
+    store: &Shared,
+    scope: UserScope,
+    method: Method,
+    second: i64,
+    rules: &Rules,
+    hold: Option<Hold>,
+) -> Started {
     let (id, key) = (Uuid::new_v4(), key());
     let pin = Pin::new(rules.resend, rules.pin_length, &key, id, random::fill).unwrap();
     let start = StartRequest {
@@ -213,7 +226,8 @@ pub(crate) async fn start_by(
         now: at(second),
         rules,
     };
-    store.start_authentication(scope, &start).await.unwrap()
+    let started = store.start_authentication(scope, &start, hold, None).await;
+    started.unwrap().done().unwrap()
 }
 
 pub(crate) async fn start(
@@ -240,5 +254,6 @@ pub(crate) async fn check(store: &Shared, scope: UserScope, guess: &str, second:
         now: at(second),
         rules: &rules,
     };
-    store.check(scope, &check).await.unwrap()
+    let checked = store.check(scope, &check, None).await;
+    checked.unwrap().done().unwrap()
 }

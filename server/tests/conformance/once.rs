@@ -34,8 +34,8 @@ async fn start_once(
         rules: &rules,
     };
     let answer: Answers<Started> = Arc::new(started);
-    let keyed = Keyed { claim, answer };
-    store.start_once(scope, &start, keyed).await
+    let keyed = Some(Keyed { claim, answer });
+    store.start_authentication(scope, &start, None, keyed).await
 }
 
 async fn check_once(
@@ -52,8 +52,8 @@ async fn check_once(
         rules: &rules,
     };
     let answer: Answers<Check> = Arc::new(|it| Some(answer(&format!("{it:?}"))));
-    let keyed = Keyed { claim, answer };
-    store.check_once(scope, &check, keyed).await
+    let keyed = Some(Keyed { claim, answer });
+    store.check(scope, &check, keyed).await
 }
 
 fn replayed<T: std::fmt::Debug>(once: Result<Once<T>, StoreError>) -> String {

@@ -4,9 +4,11 @@ use super::*;
 
 async fn pick_up(store: &Shared, lease: Uuid, second: i64, at_most: u32) -> PickedUp {
     let pickup = Pickup {
-        lease,
+        hold: Hold {
+            lease,
+            until: at(second + 60),
+        },
         now: at(second),
-        until: at(second + 60),
         at_most,
     };
     store.pick_up_messages(pickup).await.unwrap()
@@ -74,6 +76,57 @@ pub(super) async fn outbox(store: &Shared) {
     settle(first.id, other, Settled::Over).await;
     let none = pick_up(store, mine, 1_000, 9).await;
     assert!(none.messages.is_empty() && none.next.is_none());
+}
+
+/// What is put in on hold comes to nobody else until that is over.
+pub(super) async fn held(store: &Shared) {
+    clear(store).await;
+    let (one, two) = (some_user(store).await, some_user(store).await);
+    let lease = Uuid::new_v4();
+    let hold = async |second| {
+        let until = at(second + 60);
+        let (rules, hold) = (unlimited(), Some(Hold { lease, until }));
+        match start_held(store, one, Method::Sms, second, &rules, hold).await {
+            Started::Sms(message) => message,
+            other => panic!("not started: {other:?}"),
+        }
+    };
+    let settle = async |id, lease, settled| store.settle_message(id, lease, settled).await.unwrap();
+    let mine = hold(0).await;
+    sent_pin(store, two, 1).await;
+    let other = Uuid::new_v4();
+    let picked = pick_up(store, other, 59, 9).await;
+    assert_eq!(picked.messages.len(), 1);
+    assert_ne!(picked.messages[0].id, mine.id);
+    assert_eq!(picked.next, Some(at(60)));
+    settle(picked.messages[0].id, other, Settled::Over).await;
+
+    // Nobody else settles it, and it is tried again as any other.
+    settle(mine.id, other, Settled::Over).await;
+    settle(mine.id, lease, Settled::Again(at(20))).await;
+    settle(mine.id, lease, Settled::Over).await;
+    let again = pick_up(store, other, 20, 9).await.messages;
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].id, again[0].failures), (mine.id, 1));
+    settle(mine.id, other, Settled::Over).await;
+    assert_eq!(store.queue(9).await.unwrap().messages, 0);
+
+    // Its worker dies, and comes back too late.
+    let lost = hold(100).await;
+    assert!(pick_up(store, other, 159, 9).await.messages.is_empty());
+    let heir = pick_up(store, other, 160, 9).await.messages;
+    assert_eq!((heir[0].id, heir[0].failures), (lost.id, 0));
+    assert_eq!(heir[0].message.pin, lost.pin);
+    settle(lost.id, lease, Settled::Over).await;
+    assert_eq!(store.queue(9).await.unwrap().messages, 1);
+
+    // The next start takes its place.
+    let replaced = hold(300).await;
+    let newer = hold(400).await;
+    settle(replaced.id, lease, Settled::Again(at(401))).await;
+    assert!(pick_up(store, other, 459, 9).await.messages.is_empty());
+    settle(newer.id, lease, Settled::Over).await;
+    assert_eq!(store.queue(9).await.unwrap().messages, 0);
 }
 
 /// How full it is, whatever becomes of its messages.

@@ -9,13 +9,14 @@ use std::{
 
 use serde_json::json;
 use verigator_server::{
+    app::App,
     clock::MovableClock,
     config::Rules,
     engine::{keys::Keys, pin::PinLength},
     store::Store,
 };
 
-use crate::common::{Client, parts, serve, served::Phone};
+use crate::common::{Client, parts, serve_app, served::Phone};
 
 /// Where a store keeps everything.
 pub(crate) trait Place {
@@ -52,7 +53,10 @@ impl Server {
             resend_delay: Duration::ZERO,
             ..Rules::default()
         };
-        let client = Client::to(&serve(parts).await);
+        let app = App::new(parts).unwrap();
+        // As the program does: there may be messages from before.
+        app.courier.wake();
+        let client = Client::to(&serve_app(app).await);
         Self {
             client,
             phone,
@@ -127,12 +131,19 @@ pub(crate) async fn what_is_over_is_swept(place: &impl Place) {
     assert_eq!(keyed.initiate(&user, "sms").await.status, 201);
     // Some stores do it beside the requests.
     let begun = Instant::now();
-    while rows().await != (2, 1) {
+    let mut new = 1;
+    while rows().await != (2 * new, new) {
         assert!(
             begun.elapsed() < Duration::from_secs(30),
             "{:?}",
             rows().await
         );
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Others with those who come, and no more than come.
+        if new < 5 {
+            let keyed = client.with_key(&format!("new{new}"));
+            assert_eq!(keyed.initiate(&user, "sms").await.status, 201);
+            new += 1;
+        }
     }
 }

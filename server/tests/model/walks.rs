@@ -8,7 +8,8 @@ use verigator_server::{
     engine::authentication::{Check, CheckRequest, Confirm, Enrol, Method, Start, StartRequest},
     random,
     store::{
-        Account, NewService, NewUser, Pickup, ServiceScope, Settled, Started, Store, UserScope,
+        Account, Hold, NewService, NewUser, Pickup, ServiceScope, Settled, Started, Store,
+        UserScope,
     },
 };
 
@@ -152,9 +153,11 @@ fn lease(server: usize) -> Uuid {
 /// Lets a server pick up a message. Of those that are due at the same moment, any may come.
 async fn pick_up(store: &Arc<dyn Store>, system: &System, state: &State, server: usize) -> Action {
     let pickup = Pickup {
-        lease: lease(server),
+        hold: Hold {
+            lease: lease(server),
+            until: system.until(state.now),
+        },
         now: at(state.now),
-        until: system.until(state.now),
         at_most: 1,
     };
     let picked = store.pick_up_messages(pickup).await.unwrap();
@@ -170,7 +173,7 @@ async fn pick_up(store: &Arc<dyn Store>, system: &System, state: &State, server:
     let row = rows.find(|it| it.message == sent.number).unwrap();
     assert_eq!(outgoing.failures, row.failures);
     let others = state.outbox.iter().filter(|it| it.message != sent.number);
-    let next = others.map(|it| it.due).chain([pickup.until]).min();
+    let next = others.map(|it| it.due).chain([pickup.hold.until]).min();
     assert_eq!(picked.next, next);
     Action::PickedUp(server, sent.number)
 }
@@ -200,7 +203,8 @@ async fn follow(
                 now: at(now),
                 rules,
             };
-            let started = store.start_authentication(user, &request).await.unwrap();
+            let started = store.start_authentication(user, &request, None, None).await;
+            let started = started.unwrap().done().unwrap();
             let is_same = match (&started, &start) {
                 (Started::Sms(message), Start::Sms { pin, expires_at }) => {
                     (&message.pin, message.expires_at) == (pin, *expires_at)
@@ -224,8 +228,8 @@ async fn follow(
                 now: at(now),
                 rules,
             };
-            let checked = store.check(user, &request).await.unwrap();
-            assert_eq!(checked, check, "after {taken:?}");
+            let checked = store.check(user, &request, None).await.unwrap();
+            assert_eq!(checked.done(), Some(check), "after {taken:?}");
         }
         Outcome::Settled {
             server,
@@ -242,14 +246,16 @@ async fn follow(
 async fn clear(store: &Arc<dyn Store>) {
     let now = at(u8::MAX);
     let pickup = Pickup {
-        lease: lease(SERVERS),
+        hold: Hold {
+            lease: lease(SERVERS),
+            until: now + ATTEMPT,
+        },
         now,
-        until: now + ATTEMPT,
         at_most: 100,
     };
     let picked = store.pick_up_messages(pickup).await.unwrap();
     for it in picked.messages {
-        let over = store.settle_message(it.id, pickup.lease, Settled::Over);
+        let over = store.settle_message(it.id, pickup.hold.lease, Settled::Over);
         over.await.unwrap();
     }
 }

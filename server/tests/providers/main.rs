@@ -42,7 +42,7 @@ use verigator_server::{
         pin::{Pin, PinLength},
     },
     random,
-    store::{Pickup, Store, memory::MemoryStore},
+    store::{Hold, Pickup, Store, memory::MemoryStore},
 };
 use zeroize::Zeroizing;
 
@@ -173,9 +173,11 @@ impl Server {
         self.app.courier.stop().await;
         let now = self.clock.now() + Duration::from_hours(1);
         let pickup = Pickup {
-            lease: Uuid::new_v4(),
+            hold: Hold {
+                lease: Uuid::new_v4(),
+                until: now + Duration::from_hours(1),
+            },
             now,
-            until: now + Duration::from_hours(1),
             at_most: 100,
         };
         let picked = self.store.pick_up_messages(pickup).await.unwrap();

@@ -1,6 +1,9 @@
 //! Idempotency keys in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,73 +13,84 @@ use crate::store::{Claim, Claimed, StoredAnswer};
 /// Keys and what became of them.
 #[derive(Default)]
 pub(super) struct Keys {
-    rows: HashMap<(Uuid, String), Row>,
+    rows: HashMap<Name, Row>,
     /// Keys in the order they were claimed, with the moment after which they are of no use, so
     /// that old ones are found without a search.
-    claimed: VecDeque<(Timestamp, Uuid, String)>,
+    claimed: VecDeque<(Timestamp, Name)>,
+}
+
+/// A key of an account.
+type Name = (Uuid, Arc<str>);
+
+fn name(claim: &Claim) -> Name {
+    (claim.account, claim.key.as_str().into())
 }
 
 struct Row {
-    claim: Claim,
+    /// See [`Claim::id`].
+    claim: Uuid,
+    fingerprint: [u8; 32],
+    /// Of the claim's lease, then of the answer.
+    until: Timestamp,
     answer: Option<StoredAnswer>,
 }
 
-impl Row {
-    fn is_over(&self, now: Timestamp) -> bool {
-        let until = if self.answer.is_some() {
-            self.claim.keep_until
-        } else {
-            self.claim.lease_until
-        };
-        now >= until
-    }
-}
-
 impl Keys {
-    pub(super) fn claim(&mut self, claim: &Claim) -> Claimed {
+    /// What became of the key, if another request has it.
+    pub(super) fn held(&mut self, claim: &Claim) -> Option<Claimed> {
         self.forget_old(claim.now);
-        let entry = (claim.account, claim.key.clone());
-        if let Some(row) = self.rows.get(&entry).filter(|row| !row.is_over(claim.now)) {
-            return if row.claim.fingerprint != claim.fingerprint {
-                Claimed::Reused
-            } else if let Some(answer) = &row.answer {
-                Claimed::Replay(answer.clone())
-            } else {
-                Claimed::InProgress
-            };
+        let row = self.rows.get(&name(claim))?;
+        if row.until <= claim.now {
+            None
+        } else if row.fingerprint != claim.fingerprint {
+            Some(Claimed::Reused)
+        } else {
+            let replay = |it: &StoredAnswer| Claimed::Replay(it.clone());
+            Some(row.answer.as_ref().map_or(Claimed::InProgress, replay))
         }
-        let row = Row {
-            claim: claim.clone(),
-            answer: None,
-        };
-        self.rows.insert(entry, row);
+    }
+
+    /// Gives the key to a claim that nobody [holds](Self::held) it against.
+    pub(super) fn insert(&mut self, claim: &Claim, until: Timestamp, answer: Option<StoredAnswer>) {
+        let name = name(claim);
         let last = claim.lease_until.max(claim.keep_until);
-        self.claimed
-            .push_back((last, claim.account, claim.key.clone()));
-        Claimed::Run
+        self.claimed.push_back((last, name.clone()));
+        let row = Row {
+            claim: claim.id,
+            fingerprint: claim.fingerprint,
+            until,
+            answer,
+        };
+        self.rows.insert(name, row);
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim) -> Claimed {
+        self.held(claim).unwrap_or_else(|| {
+            self.insert(claim, claim.lease_until, None);
+            Claimed::Run
+        })
     }
 
     pub(super) fn keep(&mut self, claim: &Claim, answer: &StoredAnswer) {
-        let row = self.rows.get_mut(&(claim.account, claim.key.clone()));
-        if let Some(row) = row.filter(|row| row.claim.id == claim.id) {
+        let row = self.rows.get_mut(&name(claim));
+        if let Some(row) = row.filter(|row| row.claim == claim.id) {
             row.answer = Some(answer.clone());
+            row.until = claim.keep_until;
         }
     }
 
     pub(super) fn abandon(&mut self, claim: &Claim) {
-        let entry = (claim.account, claim.key.clone());
-        let row = self.rows.get(&entry);
-        if row.is_some_and(|row| row.claim.id == claim.id) {
-            self.rows.remove(&entry);
+        let name = name(claim);
+        if (self.rows.get(&name)).is_some_and(|row| row.claim == claim.id) {
+            self.rows.remove(&name);
         }
     }
 
     fn forget_old(&mut self, now: Timestamp) {
-        while let Some((_, account, key)) = self.claimed.pop_front_if(|(until, ..)| now >= *until) {
-            let entry = (account, key);
+        while let Some((_, name)) = self.claimed.pop_front_if(|(until, _)| now >= *until) {
             // It may have been claimed anew since.
-            if self.rows.get(&entry).is_some_and(|row| row.is_over(now)) {
-                self.rows.remove(&entry);
+            if self.rows.get(&name).is_some_and(|row| row.until <= now) {
+                self.rows.remove(&name);
             }
         }
     }
@@ -120,7 +134,7 @@ mod tests {
             },
         );
         keys.claim(&claim("new", 1_000));
-        let mut left: Vec<&str> = keys.rows.keys().map(|(_, key)| key.as_str()).collect();
+        let mut left: Vec<&str> = keys.rows.keys().map(|(_, key)| &**key).collect();
         left.sort_unstable();
         assert_eq!(left, ["left", "new"]);
         assert_eq!(keys.claimed.len(), 2);

@@ -19,8 +19,9 @@ use uuid::Uuid;
 
 use self::{keys::Keys, outbox::Outbox, sent::Sent};
 use super::{
-    Account, Claim, Claimed, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue, Refusal,
-    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
+    Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, Start, StartRequest},
@@ -91,7 +92,12 @@ impl Data {
         row.ok_or(Refusal::UserNotFound)
     }
 
-    fn start(&mut self, scope: UserScope, start: &StartRequest<'_>) -> Result<Started, Refusal> {
+    fn start(
+        &mut self,
+        scope: UserScope,
+        start: &StartRequest<'_>,
+        hold: Option<Hold>,
+    ) -> Result<Started, Refusal> {
         let Data {
             services,
             sent,
@@ -121,25 +127,26 @@ impl Data {
             outbox.forget(scope.user);
         }
         if let Started::Sms(message) = &started {
-            outbox.add(scope.user, message.clone());
+            outbox.add(scope.user, message.clone(), hold);
         }
         Ok(started)
     }
 
-    /// Lets `step` happen once for a key.
+    /// Lets `step` happen, and if there is a key, once for it.
     fn once<T>(
         &mut self,
-        keyed: &Keyed<T>,
+        keyed: Option<Keyed<T>>,
         step: impl FnOnce(&mut Self) -> Result<T, Refusal>,
     ) -> Result<Once<T>, StoreError> {
-        match self.keys.claim(&keyed.claim) {
-            Claimed::Run => {}
-            claimed => return Ok(Once::Not(claimed)),
+        let Some(Keyed { claim, answer }) = keyed else {
+            return Ok(Once::Done(step(self)?));
+        };
+        if let Some(claimed) = self.keys.held(&claim) {
+            return Ok(Once::Not(claimed));
         }
         let done = step(self);
-        match (keyed.answer)(&done) {
-            Some(answer) => self.keys.keep(&keyed.claim, &answer),
-            None => self.keys.abandon(&keyed.claim),
+        if let Some(answer) = answer(&done) {
+            self.keys.insert(&claim, claim.keep_until, Some(answer));
         }
         Ok(Once::Done(done?))
     }
@@ -298,31 +305,21 @@ impl Store for MemoryStore {
         &self,
         scope: UserScope,
         start: &StartRequest<'_>,
-    ) -> Result<Started, StoreError> {
-        Ok(self.data().start(scope, start)?)
-    }
-
-    async fn start_once(
-        &self,
-        scope: UserScope,
-        start: &StartRequest<'_>,
-        keyed: Keyed<Started>,
+        hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>,
     ) -> Result<Once<Started>, StoreError> {
-        self.data().once(&keyed, |data| data.start(scope, start))
+        let step = |data: &mut Data| data.start(scope, start, hold);
+        self.data().once(keyed, step)
     }
 
-    async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
-        self.with_user(scope, |row| row.state.check(check))
-    }
-
-    async fn check_once(
+    async fn check(
         &self,
         scope: UserScope,
         check: &CheckRequest<'_>,
-        keyed: Keyed<Check>,
+        keyed: Option<Keyed<Check>>,
     ) -> Result<Once<Check>, StoreError> {
         let step = |data: &mut Data| Ok(data.user(scope)?.state.check(check));
-        self.data().once(&keyed, step)
+        self.data().once(keyed, step)
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {

@@ -1,61 +1,79 @@
 //! Messages that must be sent, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     engine::message::Message,
-    store::{Outgoing, PickedUp, Pickup, Queue, Settled},
+    store::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled},
 };
 
-/// The messages, in the order they are due.
+/// The messages, by their ids.
 #[derive(Default)]
 pub(super) struct Outbox {
-    rows: BTreeMap<(Timestamp, Uuid), Row>,
+    rows: HashMap<Uuid, Row>,
+    /// When each is due, in this order.
+    due: BTreeSet<(Timestamp, Uuid)>,
+    /// The one message of a user: what starts the next forgets the last.
+    of_user: HashMap<Uuid, Uuid>,
 }
 
 struct Row {
     user: Uuid,
+    /// When it is tried, or when the lease of whoever tries it ends.
+    due: Timestamp,
     lease: Option<Uuid>,
     outgoing: Outgoing,
 }
 
 impl Outbox {
-    pub(super) fn add(&mut self, user: Uuid, message: Message) {
-        let (id, due) = (message.id, message.sent_at);
-        let outgoing = Outgoing {
-            id,
-            message,
-            failures: 0,
-        };
+    /// Puts a message in, for a user who has none there.
+    pub(super) fn add(&mut self, user: Uuid, message: Message, hold: Option<Hold>) {
+        let id = message.id;
         let row = Row {
             user,
-            lease: None,
-            outgoing,
+            due: hold.map_or(message.sent_at, |it| it.until),
+            lease: hold.map(|it| it.lease),
+            outgoing: Outgoing {
+                id,
+                message,
+                failures: 0,
+            },
         };
-        self.rows.insert((due, id), row);
+        self.due.insert((row.due, id));
+        self.of_user.insert(user, id);
+        self.rows.insert(id, row);
     }
 
     /// Forgets what waits for a user, also what is on its way: that is not tried again.
     pub(super) fn forget(&mut self, user: Uuid) {
-        self.rows.retain(|_, row| row.user != user);
+        if let Some(id) = self.of_user.get(&user) {
+            self.remove(*id);
+        }
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        if let Some(row) = self.rows.remove(&id) {
+            self.due.remove(&(row.due, id));
+            self.of_user.remove(&row.user);
+        }
     }
 
     pub(super) fn pick_up(&mut self, pickup: &Pickup) -> PickedUp {
         let mut messages = Vec::new();
         for _ in 0..pickup.at_most {
-            let Some(first) = self.rows.first_entry() else {
+            let Some((_, id)) = self.due.first().copied().filter(|it| it.0 <= pickup.now) else {
                 break;
             };
-            if first.key().0 > pickup.now {
-                break;
+            self.due.pop_first();
+            if let Some(row) = self.rows.get_mut(&id) {
+                row.lease = Some(pickup.hold.lease);
+                row.due = pickup.hold.until;
+                self.due.insert((row.due, id));
+                messages.push(row.outgoing.clone());
             }
-            let mut row = first.remove();
-            row.lease = Some(pickup.lease);
-            messages.push(row.outgoing.clone());
-            self.rows.insert((pickup.until, row.outgoing.id), row);
         }
         let next = self.first_due();
         PickedUp { messages, next }
@@ -70,19 +88,25 @@ impl Outbox {
     }
 
     fn first_due(&self) -> Option<Timestamp> {
-        self.rows.keys().next().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due)
     }
 
     pub(super) fn settle(&mut self, id: Uuid, lease: Uuid, settled: Settled) {
-        let mut rows = self.rows.iter();
-        let found = rows.find(|(key, row)| key.1 == id && row.lease == Some(lease));
-        let Some(key) = found.map(|(key, _)| *key) else {
+        let Some(row) = self.rows.get_mut(&id) else {
             return;
         };
-        if let (Some(mut row), Settled::Again(at)) = (self.rows.remove(&key), settled) {
-            row.lease = None;
-            row.outgoing.failures += 1;
-            self.rows.insert((at, id), row);
+        if row.lease != Some(lease) {
+            return;
+        }
+        match settled {
+            Settled::Over => self.remove(id),
+            Settled::Again(at) => {
+                self.due.remove(&(row.due, id));
+                self.due.insert((at, id));
+                row.due = at;
+                row.lease = None;
+                row.outgoing.failures += 1;
+            }
         }
     }
 }

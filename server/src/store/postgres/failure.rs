@@ -57,9 +57,11 @@ impl Failure {
         }
     }
 
-    /// Whether the database took the whole step back because of another that ran beside it.
+    /// Whether the database took the whole step back because of another that ran beside it, and
+    /// perhaps has written first what may be there once.
     pub(super) fn is_conflict(&self) -> bool {
         let conflicts = [
+            SqlState::UNIQUE_VIOLATION,
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::T_R_DEADLOCK_DETECTED,
         ];

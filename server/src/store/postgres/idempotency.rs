@@ -4,12 +4,12 @@ use tokio_postgres::Row;
 
 use super::{
     failure::Failure,
-    session::{Session, Value, call},
+    session::{Call, Session, Value, call},
 };
 use crate::{
     engine::keys::Keys,
     store::{
-        Claim, Claimed, Keyed, Once, StoredAnswer,
+        Claim, Claimed, Keyed, Once, Refusal, StoredAnswer,
         sealed::{
             SealedError,
             key::{Hashes, Held, current, seal_answer},
@@ -126,46 +126,96 @@ pub(super) async fn abandon(db: &Session, keys: &Keys, claim: &Claim) -> Result<
     Ok(())
 }
 
-/// Lets `step`, which works on the same connection, happen once for a key. Until the transaction is
-/// over, whoever else has the key waits for it, and then sees its answer.
-pub(super) async fn once<T>(
-    db: &Session,
-    keys: &Keys,
-    keyed: &Keyed<T>,
-    step: impl Future<Output = Result<T, Failure>>,
-) -> Result<Once<T>, Failure> {
-    let claim = &keyed.claim;
-    let hashes = Hashes::of(keys, claim);
-    let (now, until) = (micros(claim.now), micros(claim.keep_until));
-    let fingerprint: &[u8] = current(&hashes.fingerprint)?;
-    let sorted = sorted(&hashes);
-    let takes: Vec<[Value<'_>; 5]> = (sorted.iter())
-        .map(|hash| [hash as Value<'_>, &claim.id, &fingerprint, &until, &now])
-        .collect();
-    let held: [Value<'_>; 2] = [&sorted, &now];
-    let takes = takes.iter().map(|values| call(TAKE, values));
-    let calls: Vec<_> = takes.chain([call(HELD, &held)]).collect();
-    let answers = db.begin_all(&calls).await?;
-    let held = answers.last().map_or(&[][..], Vec::as_slice);
-    match claimed(held, keys, claim, &hashes)? {
-        Some(Claimed::Run) => {}
-        claimed => return Ok(Once::Not(claimed.unwrap_or(Claimed::InProgress))),
+/// The key that a step is done once for, if it has one.
+///
+/// The step locks the user that it is about, then looks who has the key and at last writes its
+/// answer to it: of two with the same request the second one waits for the user, and then finds
+/// the first one's answer. With another request, the second one's answer is refused, and with it
+/// all that it did; run again, it finds the first one's.
+pub(super) struct Key<'a, T> {
+    of: Option<(&'a Keyed<T>, Hashes)>,
+    /// Under which it may be found.
+    hashes: Vec<Vec<u8>>,
+    /// Somebody had it, whose time is over.
+    is_left: bool,
+}
+
+/// Who has a key, or had it.
+const FIND: &str = "
+    SELECT claim, fingerprint, status, body, until FROM idempotency_keys WHERE key = ANY($1)";
+
+const FORGET: &str = "DELETE FROM idempotency_keys WHERE key = ANY($1) AND until <= $2";
+
+const ADD: &str = "
+    INSERT INTO idempotency_keys (key, claim, fingerprint, until, status, body)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+impl<'a, T> Key<'a, T> {
+    pub(super) fn new(keys: &Keys, keyed: Option<&'a Keyed<T>>) -> Self {
+        let of = keyed.map(|keyed| (keyed, Hashes::of(keys, &keyed.claim)));
+        let hashes = of.iter().flat_map(|(_, hashes)| &hashes.key);
+        Self {
+            hashes: hashes.map(|hash| hash.to_vec()).collect(),
+            of,
+            is_left: false,
+        }
     }
-    let done = match db.part(step).await {
-        Err(Failure::Refused(refusal)) => Err(refusal),
-        done => Ok(done?),
-    };
-    if let Some(answer) = (keyed.answer)(&done) {
-        let (status, sealed) = (
-            i64::from(answer.status),
-            seal_answer(keys, claim.id, &answer)?,
-        );
-        let values: [Value<'_>; 5] = [&sorted, &claim.id, &status, &sealed, &until];
-        db.commit(&[call(KEEP, &values)]).await?;
-    } else {
-        db.commit(&[call(ABANDON, &[&sorted, &claim.id])]).await?;
+
+    /// Begins a transaction with a statement that locks what the step is about, and looks who has
+    /// the key. Gives what the statement does, or what became of the key.
+    pub(super) async fn begin(
+        &mut self,
+        db: &Session,
+        keys: &Keys,
+        lock: Call<'_>,
+    ) -> Result<Result<Vec<Row>, Claimed>, Failure> {
+        let Some((keyed, hashes)) = &self.of else {
+            let [rows] = db.begin([lock]).await?;
+            return Ok(Ok(rows));
+        };
+        let [rows, found] = db.begin([lock, call(FIND, &[&self.hashes])]).await?;
+        for row in &found {
+            let until: i64 = row.try_get("until")?;
+            if until > micros(keyed.claim.now) {
+                return Ok(Err(read(row)?.claimed(keys, hashes)?));
+            }
+            self.is_left = true;
+        }
+        Ok(Ok(rows))
     }
-    Ok(Once::Done(done?))
+
+    /// Commits the last statements of the step, and the answer to what it came to.
+    pub(super) async fn commit(
+        &self,
+        db: &Session,
+        keys: &Keys,
+        mut calls: Vec<Call<'_>>,
+        done: Result<T, Refusal>,
+    ) -> Result<Once<T>, Failure> {
+        let answer = (self.of.as_ref()).and_then(|(keyed, hashes)| {
+            let answer = (keyed.answer)(&done)?;
+            Some((&keyed.claim, hashes, answer))
+        });
+        let Some((claim, hashes, answer)) = answer else {
+            if !calls.is_empty() {
+                db.commit(&calls).await?;
+            }
+            return Ok(Once::Done(done?));
+        };
+        let (now, until) = (micros(claim.now), micros(claim.keep_until));
+        let hash: &[u8] = current(&hashes.key)?;
+        let fingerprint: &[u8] = current(&hashes.fingerprint)?;
+        let status = i64::from(answer.status);
+        let sealed = seal_answer(keys, claim.id, &answer)?;
+        let left: [Value<'_>; 2] = [&self.hashes, &now];
+        let answer: [Value<'_>; 6] = [&hash, &claim.id, &fingerprint, &until, &status, &sealed];
+        if self.is_left {
+            calls.push(call(FORGET, &left));
+        }
+        calls.push(call(ADD, &answer));
+        db.commit(&calls).await?;
+        Ok(Once::Done(done?))
+    }
 }
 
 /// The hashes of a key, in the one order in which they are locked.

@@ -43,8 +43,9 @@ use self::{
     user::Part,
 };
 use super::{
-    Account, Claim, Claimed, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup, Queue,
-    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Account, Claim, Claimed, Hold, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup,
+    Queue, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    UserScope,
 };
 use crate::engine::{
     authentication::{AuthState, Check, CheckRequest, Confirm, Enrol, StartRequest},
@@ -104,6 +105,24 @@ impl PostgresStore {
     {
         run(&self.pool, step).await
     }
+
+    /// [`user::change`] without a key.
+    async fn change<T: Send>(
+        &self,
+        scope: UserScope,
+        part: Part,
+        step: impl Fn(&mut AuthState) -> T + Sync,
+        is_news: impl Fn(&T) -> bool + Sync,
+    ) -> Result<T, StoreError> {
+        let (keys, step, is_news) = (&self.keys, &step, &is_news);
+        let done = self
+            .run(
+                |db| async move { user::change(&db, keys, scope, part, None, step, is_news).await },
+            )
+            .await?;
+        let nothing = || StoreError::Unavailable(Box::new(Failure::Ended));
+        done.done().ok_or_else(nothing)
+    }
 }
 
 async fn check(
@@ -111,11 +130,12 @@ async fn check(
     keys: &Keys,
     scope: UserScope,
     check: &CheckRequest<'_>,
-) -> Result<Check, Failure> {
+    keyed: Option<&Keyed<Check>>,
+) -> Result<Once<Check>, Failure> {
     let step = |state: &mut AuthState| state.check(check);
     // Expired and throttled are no news either, but should take the time that wrong takes.
     let is_news = |done: &Check| *done != Check::NotStarted;
-    user::change(db, keys, scope, Part::State, step, is_news).await
+    user::change(db, keys, scope, Part::State, keyed, step, is_news).await
 }
 
 #[async_trait]
@@ -198,27 +218,12 @@ impl Store for PostgresStore {
         &self,
         scope: UserScope,
         start: &StartRequest<'_>,
-    ) -> Result<Started, StoreError> {
-        let keys = &self.keys;
-        let started = self
-            .run(|db| async move { start::start(&db, keys, scope, start).await })
-            .await;
-        self.sweeper.after(&self.pool, start.now);
-        started
-    }
-
-    async fn start_once(
-        &self,
-        scope: UserScope,
-        start: &StartRequest<'_>,
-        keyed: Keyed<Started>,
+        hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>,
     ) -> Result<Once<Started>, StoreError> {
-        let (keys, keyed) = (&self.keys, &keyed);
+        let (keys, keyed) = (&self.keys, keyed.as_ref());
         let started = self
-            .run(|db| async move {
-                let step = start::start(&db, keys, scope, start);
-                idempotency::once(&db, keys, keyed, step).await
-            })
+            .run(|db| async move { start::start(&db, keys, scope, start, hold, keyed).await })
             .await;
         self.sweeper.after(&self.pool, start.now);
         started
@@ -228,37 +233,20 @@ impl Store for PostgresStore {
         &self,
         scope: UserScope,
         request: &CheckRequest<'_>,
-    ) -> Result<Check, StoreError> {
-        let keys = &self.keys;
-        self.run(|db| async move { check(&db, keys, scope, request).await })
-            .await
-    }
-
-    async fn check_once(
-        &self,
-        scope: UserScope,
-        request: &CheckRequest<'_>,
-        keyed: Keyed<Check>,
+        keyed: Option<Keyed<Check>>,
     ) -> Result<Once<Check>, StoreError> {
-        let (keys, keyed) = (&self.keys, &keyed);
+        let (keys, keyed) = (&self.keys, keyed.as_ref());
         let checked = self
-            .run(|db| async move {
-                let step = check(&db, keys, scope, request);
-                idempotency::once(&db, keys, keyed, step).await
-            })
+            .run(|db| async move { check(&db, keys, scope, request, keyed).await })
             .await;
         self.sweeper.after(&self.pool, request.now);
         checked
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {
-        let keys = &self.keys;
         let is_news = |done: &Enrol| *done == Enrol::Enrolled;
-        self.run(|db| async move {
-            let step = |state: &mut AuthState| state.enrol(secret.clone());
-            user::change(&db, keys, scope, Part::Secret, step, is_news).await
-        })
-        .await
+        let step = |state: &mut AuthState| state.enrol(secret.clone());
+        self.change(scope, Part::Secret, step, is_news).await
     }
 
     async fn confirm_totp(
@@ -267,22 +255,14 @@ impl Store for PostgresStore {
         guess: &str,
         now: Timestamp,
     ) -> Result<Confirm, StoreError> {
-        let keys = &self.keys;
         let is_news = |done: &Confirm| *done == Confirm::Confirmed;
-        self.run(|db| async move {
-            let step = |state: &mut AuthState| state.confirm(guess, now);
-            user::change(&db, keys, scope, Part::State, step, is_news).await
-        })
-        .await
+        let step = |state: &mut AuthState| state.confirm(guess, now);
+        self.change(scope, Part::State, step, is_news).await
     }
 
     async fn remove_totp(&self, scope: UserScope) -> Result<bool, StoreError> {
-        let keys = &self.keys;
-        self.run(|db| async move {
-            let step = AuthState::remove_authenticator;
-            user::change(&db, keys, scope, Part::Secret, step, |removed| *removed).await
-        })
-        .await
+        let step = AuthState::remove_authenticator;
+        self.change(scope, Part::Secret, step, |it| *it).await
     }
 
     async fn unlock_user(&self, user: Uuid) -> Result<(), StoreError> {

@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-/// Puts a message in, with its id, its user, when it is due and what is sealed of it.
+/// Puts a message in, with its id, its user, when it is due, who holds it and what is sealed of it.
 pub(super) const ADD: &str =
-    "INSERT INTO outbox (id, user_id, due, message) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO outbox (id, user_id, due, lease, message) VALUES ($1, $2, $3, $4, $5)";
 
 /// Forgets what waits for a user, also what is on its way: that is not tried again.
 pub(super) const FORGET: &str = "DELETE FROM outbox WHERE user_id = $1";
@@ -38,11 +38,11 @@ pub(super) async fn pick_up(
     keys: &Keys,
     pickup: Pickup,
 ) -> Result<PickedUp, Failure> {
-    let (until, now) = (micros(pickup.until), micros(pickup.now));
+    let (until, now) = (micros(pickup.hold.until), micros(pickup.now));
     let at_most = i64::from(pickup.at_most);
     let [rows, next] = db
         .ask([
-            call(PICK_UP, &[&pickup.lease, &until, &now, &at_most]),
+            call(PICK_UP, &[&pickup.hold.lease, &until, &now, &at_most]),
             call(FIRST_DUE, &[]),
         ])
         .await?;

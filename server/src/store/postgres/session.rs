@@ -63,8 +63,6 @@ pub(super) struct Session {
     connection: Option<Object>,
     /// A transaction was begun, and its end was not answered.
     is_open: AtomicBool,
-    /// The transaction is part of a larger one: what begins and commits it does neither.
-    is_part: AtomicBool,
     /// Its commit was asked for.
     is_ending: AtomicBool,
     /// What it is left in is known, so that it may be used again.
@@ -150,7 +148,6 @@ impl Session {
         Self {
             connection: Some(connection),
             is_open: AtomicBool::new(false),
-            is_part: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             is_clean: AtomicBool::new(false),
             is_in_doubt,
@@ -179,27 +176,12 @@ impl Session {
         &self,
         calls: [Call<'_>; N],
     ) -> Result<[Vec<Row>; N], Failure> {
-        array(self.begin_all(&calls).await?)
-    }
-
-    /// [`begin`](Self::begin) for any number of statements.
-    pub(super) async fn begin_all(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
-        let begins = !self.is_part.load(Ordering::Relaxed);
-        self.send(begins, calls, false).await
-    }
-
-    /// Runs a step as part of the transaction that was begun: its own commit leaves that open.
-    pub(super) async fn part<T>(&self, step: impl Future<Output = T>) -> T {
-        self.is_part.store(true, Ordering::Relaxed);
-        let done = step.await;
-        self.is_part.store(false, Ordering::Relaxed);
-        done
+        array(self.send(true, &calls, false).await?)
     }
 
     /// Makes the last statements of a transaction, and commits.
     pub(super) async fn commit(&self, calls: &[Call<'_>]) -> Result<(), Failure> {
-        let commits = !self.is_part.load(Ordering::Relaxed);
-        self.send(false, calls, commits).await.map(drop)
+        self.send(false, calls, true).await.map(drop)
     }
 
     /// Runs statements that take no values.

@@ -3,10 +3,11 @@
 
 use super::{
     failure::Failure,
+    idempotency::Key,
     outbox,
     sent::{COUNT, Counts},
     session::{Session, Value, call},
-    user::{self, PUT_STATE, PutState},
+    user::{self, Locked, PUT_STATE, PutState},
 };
 use crate::{
     engine::{
@@ -16,7 +17,7 @@ use crate::{
         message::{Message, Sender},
     },
     store::{
-        Started, UserScope,
+        Hold, Keyed, Once, Started, UserScope,
         sealed::{self, message::seal, micros, open_phone},
     },
 };
@@ -26,9 +27,16 @@ pub(super) async fn start(
     keys: &Keys,
     scope: UserScope,
     request: &StartRequest<'_>,
-) -> Result<Started, Failure> {
+    hold: Option<Hold>,
+    keyed: Option<&Keyed<Started>>,
+) -> Result<Once<Started>, Failure> {
     let StartRequest { id, now, rules, .. } = *request;
-    let row = user::lock(db, scope).await?;
+    let mut key = Key::new(keys, keyed);
+    let row = match user::lock(db, keys, scope, &mut key).await? {
+        Locked::Row(row) => row,
+        Locked::Refused(refusal) => return key.commit(db, keys, Vec::new(), Err(refusal)).await,
+        Locked::Not(claimed) => return Ok(Once::Not(claimed)),
+    };
     let mut state = user::state(&row, keys, scope.user)?;
     let to = open_phone(keys, scope.user, row.try_get("phone")?)?;
 
@@ -54,18 +62,19 @@ pub(super) async fn start(
         Started::Sms(message) => seal(keys, message)?,
         Started::Totp => Vec::new(),
         // Nothing was changed.
-        _ => return Ok(started),
+        _ => return key.commit(db, keys, Vec::new(), Ok(started)).await,
     };
+    let due = micros(hold.map_or(now, |it| it.until));
+    let lease = hold.map(|it| it.lease);
     let (put, at) = (PutState::new(scope.user, &state), micros(now));
     let put = put.values();
     let user: [Value<'_>; 1] = [&scope.user];
     let mut calls = vec![call(PUT_STATE, &put), call(outbox::FORGET, &user)];
     let counted = counts.values(&at, &id)?;
-    let message: [Value<'_>; 4] = [&id, &scope.user, &at, &sealed];
+    let message: [Value<'_>; 5] = [&id, &scope.user, &due, &lease, &sealed];
     if sends {
         calls.extend(counted.iter().map(|values| call(COUNT, values)));
         calls.push(call(outbox::ADD, &message));
     }
-    db.commit(&calls).await?;
-    Ok(started)
+    key.commit(db, keys, calls, Ok(started)).await
 }

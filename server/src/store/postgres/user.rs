@@ -5,13 +5,14 @@ use uuid::Uuid;
 
 use super::{
     failure::Failure,
+    idempotency::Key,
     service::{MAY_USE, may_use},
     session::{Session, Value, call},
 };
 use crate::{
     engine::{authentication::AuthState, keys::Keys},
     store::{
-        NewUser, Refusal, ServiceScope, User, UserScope,
+        Claimed, Keyed, NewUser, Once, Refusal, ServiceScope, User, UserScope,
         sealed::{self, SealedError, micros, moment, seal_phone, seal_secret, state::StateRow},
     },
 };
@@ -128,17 +129,40 @@ pub(super) async fn delete(db: &Session, scope: UserScope) -> Result<(), Failure
     Ok(())
 }
 
-/// Begins a transaction that has a user for itself. Gives its row, with its service's.
-pub(super) async fn lock(db: &Session, scope: UserScope) -> Result<Row, Failure> {
+/// What came of a [`lock`].
+pub(super) enum Locked {
+    /// The user's row, with its service's.
+    Row(Row),
+    /// There is no such user, for whoever asks.
+    Refused(Refusal),
+    /// The step's key is another's.
+    Not(Claimed),
+}
+
+/// Begins a transaction that has a user for itself, for a step that is done once for a key.
+pub(super) async fn lock<T>(
+    db: &Session,
+    keys: &Keys,
+    scope: UserScope,
+    key: &mut Key<'_, T>,
+) -> Result<Locked, Failure> {
     let service = &scope.service.service;
-    let [mut users] = db.begin([call(LOCK, &[&scope.user, service])]).await?;
-    if let Some(row) = users.pop() {
-        may_use(std::slice::from_ref(&row), scope.service)?;
-        return Ok(row);
+    let of_user: [Value<'_>; 2] = [&scope.user, service];
+    let mut users = match key.begin(db, keys, call(LOCK, &of_user)).await? {
+        Ok(users) => users,
+        Err(claimed) => return Ok(Locked::Not(claimed)),
+    };
+    let allowed = if let Some(row) = users.pop() {
+        may_use(std::slice::from_ref(&row), scope.service).map(|()| row)
+    } else {
+        let [owner] = db.ask([call(MAY_USE, &[service])]).await?;
+        may_use(&owner, scope.service).and(Err(Refusal::UserNotFound.into()))
+    };
+    match allowed {
+        Ok(row) => Ok(Locked::Row(row)),
+        Err(Failure::Refused(refusal)) => Ok(Locked::Refused(refusal)),
+        Err(failure) => Err(failure),
     }
-    let [owner] = db.ask([call(MAY_USE, &[service])]).await?;
-    may_use(&owner, scope.service)?;
-    Err(Refusal::UserNotFound.into())
 }
 
 /// The authentication in a row that [`lock`] gave.
@@ -210,36 +234,40 @@ pub(super) enum Part {
     Secret,
 }
 
-/// Lets `step` change a user's authentication, alone, and says what came of it. What is no news is
-/// not written.
+/// Lets `step` change a user's authentication, alone and once for a key, and says what came of it.
+/// What is no news is not written.
 pub(super) async fn change<T>(
     db: &Session,
     keys: &Keys,
     scope: UserScope,
     part: Part,
+    keyed: Option<&Keyed<T>>,
     step: impl FnOnce(&mut AuthState) -> T,
     is_news: impl FnOnce(&T) -> bool,
-) -> Result<T, Failure> {
-    let row = lock(db, scope).await?;
+) -> Result<Once<T>, Failure> {
+    let mut key = Key::new(keys, keyed);
+    let row = match lock(db, keys, scope, &mut key).await? {
+        Locked::Row(row) => row,
+        Locked::Refused(refusal) => return key.commit(db, keys, Vec::new(), Err(refusal)).await,
+        Locked::Not(claimed) => return Ok(Once::Not(claimed)),
+    };
     let mut state = state(&row, keys, scope.user)?;
     let done = step(&mut state);
-    if !is_news(&done) {
-        return Ok(done);
-    }
     let put = PutState::new(scope.user, &state);
-    let values = put.values();
-    let put_state = call(PUT_STATE, &values);
-    match part {
-        Part::State => db.commit(&[put_state]).await?,
-        Part::Secret => {
-            let sealed = (state.authenticator.as_ref())
-                .map(|it| seal_secret(keys, scope.user, &it.secret))
-                .transpose()?;
-            let values: [Value<'_>; 2] = [&scope.user, &sealed];
-            db.commit(&[put_state, call(PUT_SECRET, &values)]).await?;
+    let put = put.values();
+    let sealed = match (part, &state.authenticator) {
+        (Part::Secret, Some(it)) => Some(seal_secret(keys, scope.user, &it.secret)?),
+        _ => None,
+    };
+    let secret: [Value<'_>; 2] = [&scope.user, &sealed];
+    let mut calls = Vec::new();
+    if is_news(&done) {
+        calls.push(call(PUT_STATE, &put));
+        if part == Part::Secret {
+            calls.push(call(PUT_SECRET, &secret));
         }
     }
-    Ok(done)
+    key.commit(db, keys, calls, Ok(done)).await
 }
 
 pub(super) async fn unlock(db: &Session, user: Uuid) -> Result<(), Failure> {

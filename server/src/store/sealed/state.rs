@@ -10,6 +10,7 @@ use crate::engine::{
 };
 
 /// All of them but the authenticator's secret, which is sealed and seldom written.
+#[derive(PartialEq, Eq)]
 pub(crate) struct StateRow {
     /// None when nothing runs; the next four are set with it.
     pub(crate) auth_id: Option<Uuid>,

@@ -47,18 +47,18 @@ pub(super) fn claim(db: &Connection, keys: &Keys, claim: &Claim) -> Result<Claim
     Ok(Claimed::Run)
 }
 
-/// Lets `step` happen once for a key. A refusal is kept, too, so it comes before `step` has
-/// written anything.
+/// Lets `step` happen once for a key that has these hashes. A refusal is kept, too, so it comes
+/// before `step` has written anything.
 pub(super) fn once<T>(
     db: &Connection,
     keys: &Keys,
     keyed: &Keyed<T>,
+    hashes: &Hashes,
     step: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<Once<Result<T, Refusal>>, StoreError> {
     let claim = &keyed.claim;
-    let hashes = Hashes::of(keys, claim);
-    if let Some(held) = find(db, &hashes, micros(claim.now))? {
-        return Ok(Once::Not(held.claimed(keys, &hashes)?));
+    if let Some(held) = find(db, hashes, micros(claim.now))? {
+        return Ok(Once::Not(held.claimed(keys, hashes)?));
     }
     let done = match step(db) {
         Err(StoreError::Refused(refusal)) => Err(refusal),
@@ -67,7 +67,7 @@ pub(super) fn once<T>(
     if let Some(answer) = (keyed.answer)(&done) {
         let sealed = seal_answer(keys, claim.id, &answer)?;
         let answer = Some((answer.status, sealed));
-        insert(db, &hashes, claim.id, claim.keep_until, answer)?;
+        insert(db, hashes, claim.id, claim.keep_until, answer)?;
     }
     Ok(Once::Done(done))
 }

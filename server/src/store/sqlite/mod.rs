@@ -27,10 +27,10 @@ use self::{
     worker::{Kind, Worker},
 };
 use super::{
-    Account, Claim, Claimed, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup, Queue,
-    Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    Account, Claim, Claimed, Hold, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup,
+    Queue, Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
     UserScope,
-    sealed::{self, micros, moment},
+    sealed::{self, key::Hashes, micros, moment, state::StateRow},
 };
 use crate::{
     config::Rules,
@@ -104,39 +104,32 @@ impl SqliteStore {
         self.writer.run(change).await
     }
 
-    /// Lets `step` happen once for a key.
+    /// Lets `step` happen at `now`, and if there is a key, once for it.
     async fn once<T: Send + 'static>(
         &self,
-        keyed: Keyed<T>,
+        now: Timestamp,
+        keyed: Option<Keyed<T>>,
         step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Once<T>, StoreError> {
-        let (keys, sweeper) = (Arc::clone(&self.keys), Arc::clone(&self.sweeper));
+        let sweeper = Arc::clone(&self.sweeper);
+        let Some(keyed) = keyed else {
+            let step = move |db: &Connection| {
+                sweeper.sweep(db, now)?;
+                step(db)
+            };
+            return self.writer.run(step).await.map(Once::Done);
+        };
+        // Here, where it holds up nobody else.
+        let hashes = Hashes::of(&self.keys, &keyed.claim);
+        let keys = Arc::clone(&self.keys);
         let once = move |db: &Connection| {
-            sweeper.sweep(db, keyed.claim.now)?;
-            idempotency::once(db, &keys, &keyed, step)
+            sweeper.sweep(db, now)?;
+            idempotency::once(db, &keys, &keyed, &hashes, step)
         };
         Ok(match self.writer.run(once).await? {
             Once::Done(done) => Once::Done(done?),
             Once::Not(claimed) => Once::Not(claimed),
         })
-    }
-
-    /// The step that starts an authentication.
-    fn starting(
-        &self,
-        scope: UserScope,
-        start: &StartRequest<'_>,
-    ) -> impl FnOnce(&Connection) -> Result<Started, StoreError> + use<> {
-        let starting = Starting {
-            method: start.method,
-            id: start.id,
-            pin: start.pin.clone(),
-            key: start.key.clone(),
-            now: start.now,
-            rules: start.rules.clone(),
-        };
-        let keys = Arc::clone(&self.keys);
-        move |db| starting.run(db, &keys, scope)
     }
 
     /// [`change`](Self::change) for a step that may change the authenticator's secret.
@@ -147,10 +140,9 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let keys = Arc::clone(&self.keys);
         let change = move |db: &Connection| {
-            may_use(db, scope.service)?;
-            let mut state = user::state(db, &keys, scope)?;
+            let mut state = user::read(db, scope, |row| user::state(row, &keys, scope.user))?;
             let done = step(&mut state);
-            user::put_state(db, scope.user, &state)?;
+            user::put_state(db, scope.user, &StateRow::of(&state))?;
             user::put_authenticator(db, &keys, scope.user, state.authenticator.as_ref())?;
             Ok(done)
         };
@@ -164,11 +156,15 @@ fn change<T>(
     scope: UserScope,
     step: impl FnOnce(&mut AuthState) -> T,
 ) -> Result<T, StoreError> {
-    may_use(db, scope.service)?;
-    let mut state = user::state(db, keys, scope)?;
+    let mut state = user::read(db, scope, |row| user::state(row, keys, scope.user))?;
+    let before = StateRow::of(&state);
     let done = step(&mut state);
-    user::put_state(db, scope.user, &state)?;
-    beat(db)?;
+    let after = StateRow::of(&state);
+    if after == before {
+        beat(db)?;
+    } else {
+        user::put_state(db, scope.user, &after)?;
+    }
     Ok(done)
 }
 
@@ -222,13 +218,31 @@ struct Starting {
     key: MacKey,
     now: Timestamp,
     rules: Rules,
+    hold: Option<Hold>,
 }
 
 impl Starting {
+    fn new(start: &StartRequest<'_>, hold: Option<Hold>) -> Self {
+        Self {
+            method: start.method,
+            id: start.id,
+            pin: start.pin.clone(),
+            key: start.key.clone(),
+            now: start.now,
+            rules: start.rules.clone(),
+            hold,
+        }
+    }
+
     fn run(self, db: &Connection, keys: &Keys, scope: UserScope) -> Result<Started, StoreError> {
-        may_use(db, scope.service)?;
-        let mut state = user::state(db, keys, scope)?;
-        let to = user::phone(db, keys, scope.user)?;
+        let (mut state, to, name, fqdn, template) = user::read(db, scope, |row| {
+            let state = user::state(row, keys, scope.user)?;
+            let to = user::phone(row, keys, scope.user)?;
+            let (name, fqdn): (String, String) = (row.get("name")?, row.get("fqdn")?);
+            let template: Option<String> = row.get("template")?;
+            let template = sealed::template(template.as_deref())?;
+            Ok((state, to, name, fqdn, template))
+        })?;
         let (rules, now) = (&self.rules, self.now);
         let mut failed = None;
         let may_send = MaySend::to(&to, now, rules, |counted, n| {
@@ -250,16 +264,9 @@ impl Starting {
             rules,
         };
         let start = state.start(&request, may_send);
-        user::put_state(db, scope.user, &state)?;
         if matches!(start, Start::Sms { .. }) {
-            sent::count(db, keys, scope, &to, now, &rules.budgets)?;
+            sent::count(db, keys, scope, &to, (self.id, now), &rules.budgets)?;
         }
-        let (name, fqdn, template): (String, String, Option<String>) = db
-            .prepare_cached("SELECT name, fqdn, template FROM services WHERE id = ?1")?
-            .query_row([scope.service.service], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        let template = sealed::template(template.as_deref())?;
         let sender = Sender {
             name: &name,
             fqdn: &fqdn,
@@ -269,10 +276,11 @@ impl Starting {
             Message::new(self.id, to, sender, pin, now, expires_at, rules)
         });
         if started.replaces() {
+            user::put_state(db, scope.user, &StateRow::of(&state))?;
             outbox::forget(db, scope.user)?;
         }
         if let Started::Sms(message) = &started {
-            outbox::add(db, keys, scope.user, message)?;
+            outbox::add(db, keys, scope.user, message, self.hold)?;
         }
         Ok(started)
     }
@@ -439,38 +447,24 @@ impl Store for SqliteStore {
         &self,
         scope: UserScope,
         start: &StartRequest<'_>,
-    ) -> Result<Started, StoreError> {
-        let (starting, sweeper) = (self.starting(scope, start), Arc::clone(&self.sweeper));
-        let now = start.now;
-        let start = move |db: &Connection| {
-            sweeper.sweep(db, now)?;
-            starting(db)
-        };
-        self.writer.run(start).await
-    }
-
-    async fn start_once(
-        &self,
-        scope: UserScope,
-        start: &StartRequest<'_>,
-        keyed: Keyed<Started>,
+        hold: Option<Hold>,
+        keyed: Option<Keyed<Started>>,
     ) -> Result<Once<Started>, StoreError> {
-        self.once(keyed, self.starting(scope, start)).await
+        let (now, keys) = (start.now, Arc::clone(&self.keys));
+        let starting = Starting::new(start, hold);
+        let start = move |db: &Connection| starting.run(db, &keys, scope);
+        self.once(now, keyed, start).await
     }
 
-    async fn check(&self, scope: UserScope, check: &CheckRequest<'_>) -> Result<Check, StoreError> {
-        self.change(scope, checking(check)).await
-    }
-
-    async fn check_once(
+    async fn check(
         &self,
         scope: UserScope,
         check: &CheckRequest<'_>,
-        keyed: Keyed<Check>,
+        keyed: Option<Keyed<Check>>,
     ) -> Result<Once<Check>, StoreError> {
         let (keys, step) = (Arc::clone(&self.keys), checking(check));
-        let check = move |db: &Connection| change(db, &keys, scope, step);
-        self.once(keyed, check).await
+        let change = move |db: &Connection| change(db, &keys, scope, step);
+        self.once(check.now, keyed, change).await
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {

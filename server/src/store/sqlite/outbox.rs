@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     engine::{keys::Keys, message::Message},
     store::{
-        Outgoing, PickedUp, Pickup, Queue, Settled, StoreError,
+        Hold, Outgoing, PickedUp, Pickup, Queue, Settled, StoreError,
         sealed::{
             SealedError,
             message::{open, seal},
@@ -21,10 +21,15 @@ pub(super) fn add(
     keys: &Keys,
     user: Uuid,
     message: &Message,
+    hold: Option<Hold>,
 ) -> Result<(), StoreError> {
     let sealed = seal(keys, message)?;
-    db.prepare_cached("INSERT INTO outbox (id, user, due, message) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((message.id, user, micros(message.sent_at), sealed))?;
+    let due = hold.map_or(message.sent_at, |it| it.until);
+    let lease = hold.map(|it| it.lease);
+    db.prepare_cached(
+        "INSERT INTO outbox (id, user, due, lease, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((message.id, user, micros(due), lease, sealed))?;
     Ok(())
 }
 
@@ -48,8 +53,8 @@ pub(super) fn pick_up(
         )?
         .query_map(
             (
-                pickup.lease,
-                micros(pickup.until),
+                pickup.hold.lease,
+                micros(pickup.hold.until),
                 micros(pickup.now),
                 pickup.at_most,
             ),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
+use uuid::Uuid;
 
 use crate::{
     engine::{
@@ -38,21 +39,22 @@ pub(super) fn nth_last(
     Ok(at.map(moment).transpose()?)
 }
 
-/// Counts a message.
+/// Counts the message of this id.
 pub(super) fn count(
     db: &Connection,
     keys: &Keys,
     scope: UserScope,
     to: &Phone,
-    now: Timestamp,
+    (id, now): (Uuid, Timestamp),
     budgets: &Budgets,
 ) -> Result<(), StoreError> {
     for (counted, budget) in budgets.of(to) {
         let hashes = what(keys, counted, scope, to);
-        db.prepare_cached("INSERT INTO sent (what, at, until) VALUES (?1, ?2, ?3)")?
+        db.prepare_cached("INSERT INTO sent (what, at, id, until) VALUES (?1, ?2, ?3, ?4)")?
             .execute((
                 current(&hashes)?,
                 micros(now),
+                id,
                 micros(after(now, budget.per)),
             ))?;
     }

@@ -98,33 +98,37 @@ pub(super) fn delete(db: &Connection, scope: UserScope) -> Result<(), StoreError
     Ok(())
 }
 
+/// Reads a user's row with its service's, if both are there and may be used.
+pub(super) fn read<T>(
+    db: &Connection,
+    scope: UserScope,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT account, name, fqdn, template, users.id AS user, phone, auth_id, pin_mac,
+                started_at, expires_at, tries_left, last_pin_at, wrong_in_a_row, totp_secret,
+                totp_confirmed, totp_last_step
+         FROM services LEFT JOIN users ON users.id = ?2 AND users.service = services.id
+         WHERE services.id = ?1",
+    )?;
+    let mut rows = statement.query((scope.service.service, scope.user))?;
+    let row = rows.next()?.ok_or(Refusal::ServiceNotFound)?;
+    if row.get::<_, Uuid>("account")? != scope.service.account {
+        return Err(Refusal::ServiceForbidden.into());
+    }
+    let user: Option<Uuid> = row.get("user")?;
+    user.ok_or(Refusal::UserNotFound)?;
+    read(row)
+}
+
 /// Where a user's messages go.
-pub(super) fn phone(db: &Connection, keys: &Keys, user: Uuid) -> Result<Phone, StoreError> {
-    let sealed: Vec<u8> = db
-        .prepare_cached("SELECT phone FROM users WHERE id = ?1")?
-        .query_row([user], |row| row.get(0))?;
+pub(super) fn phone(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<Phone, StoreError> {
+    let sealed: Vec<u8> = row.get("phone")?;
     Ok(open_phone(keys, user, &sealed)?)
 }
 
-/// The authentication of a user of a service that may be used.
-pub(super) fn state(
-    db: &Connection,
-    keys: &Keys,
-    scope: UserScope,
-) -> Result<AuthState, StoreError> {
-    db.prepare_cached(
-        "SELECT auth_id, pin_mac, started_at, expires_at, tries_left, last_pin_at, wrong_in_a_row,
-                totp_secret, totp_confirmed, totp_last_step
-         FROM users WHERE id = ?1 AND service = ?2",
-    )?
-    .query_row((scope.user, scope.service.service), |row| {
-        Ok(read_state(row, keys, scope.user))
-    })
-    .optional()?
-    .ok_or(Refusal::UserNotFound)?
-}
-
-fn read_state(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<AuthState, StoreError> {
+/// A user's authentication.
+pub(super) fn state(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<AuthState, StoreError> {
     let state = StateRow {
         auth_id: row.get("auth_id")?,
         pin_mac: row.get("pin_mac")?,
@@ -141,8 +145,7 @@ fn read_state(row: &Row<'_>, keys: &Keys, user: Uuid) -> Result<AuthState, Store
 }
 
 /// Writes a user's authentication; a new secret with [`put_authenticator`].
-pub(super) fn put_state(db: &Connection, user: Uuid, state: &AuthState) -> Result<(), StoreError> {
-    let row = StateRow::of(state);
+pub(super) fn put_state(db: &Connection, user: Uuid, row: &StateRow) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE users SET auth_id = :auth_id, pin_mac = :pin_mac, started_at = :started_at,
                 expires_at = :expires_at, tries_left = :tries_left, last_pin_at = :last_pin_at,
