@@ -66,7 +66,9 @@ pub(crate) async fn all(store: Shared) {
     budgets::countries(&store).await;
     once::once(&store).await;
     once::once_in_parallel(&store).await;
+    once::one_key_for_many_users(&store).await;
     keys::keys(&store).await;
+    once::once_again(&store).await;
     outbox::outbox(&store).await;
     outbox::held(&store).await;
     outbox::queue(&store).await;

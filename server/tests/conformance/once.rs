@@ -113,6 +113,53 @@ pub(super) async fn once(store: &Shared) {
     assert_eq!(again, "Err(UserNotFound)");
 }
 
+/// What was kept for a day is forgotten after it, and the key is as good as new.
+pub(super) async fn once_again(store: &Shared) {
+    let jo = some_user(store).await;
+    let mine = jo.service.account;
+    for (request, second) in [(1, 90_000), (2, 180_000)] {
+        let claim = || claim(mine, "again", request, second);
+        let started = start_once(store, jo, claim(), second).await.unwrap();
+        let Once::Done(Started::Sms(message)) = started else {
+            panic!("not started: {started:?}");
+        };
+        let said = replayed(start_once(store, jo, claim(), second).await);
+        assert_eq!(said, format!("sms {}", message.pin.expose()));
+    }
+}
+
+/// However many come with one key for users of their own, one is started, and the others are told
+/// that their key is another's: nothing of theirs is left.
+pub(super) async fn one_key_for_many_users(store: &Shared) {
+    let service = service(store, account(store).await).await;
+    for round in 0..20 {
+        let mut users = Vec::new();
+        for _ in 0..races::CALLERS {
+            users.push(user(store, service).await);
+        }
+        let starts = races::race(|n| {
+            let (store, scope) = (Arc::clone(store), users[n]);
+            let request = u8::try_from(n).unwrap();
+            let claim = claim(service.account, &format!("many{round}"), request, 1);
+            async move { (scope, start_once(&store, scope, claim, 1).await.unwrap()) }
+        })
+        .await;
+        let mut started = 0;
+        for (scope, once) in starts {
+            let is_started = check(store, scope, "x", 1).await != Check::NotStarted;
+            match once {
+                Once::Done(Started::Sms(_)) => {
+                    started += 1;
+                    assert!(is_started);
+                }
+                Once::Not(Claimed::Reused) => assert!(!is_started),
+                other => panic!("round {round}: {other:?}"),
+            }
+        }
+        assert_eq!(started, 1, "round {round}");
+    }
+}
+
 /// However many come with one key, a guess counts once, and all are told the same.
 pub(super) async fn once_in_parallel(store: &Shared) {
     let service = service(store, account(store).await).await;

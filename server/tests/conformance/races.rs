@@ -5,7 +5,7 @@ use super::{keys::claim, *};
 /// Rounds of each race.
 const ROUNDS: u64 = 300;
 /// Callers in each round.
-const CALLERS: usize = 64;
+pub(super) const CALLERS: usize = 64;
 
 /// Runs `call` in many tasks that all begin at the same moment.
 pub(super) async fn race<F, T>(call: impl Fn(usize) -> F) -> Vec<T>
