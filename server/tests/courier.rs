@@ -273,7 +273,7 @@ async fn the_first_attempt_starts_within_10_ms() {
 
 /// It is put on hold for whoever sends it, so that nobody has to look for it.
 #[tokio::test]
-async fn what_there_is_a_place_for_is_sent_without_a_look() {
+async fn what_there_is_a_slot_for_is_sent_without_a_look() {
     let looks = Arc::new(AtomicUsize::new(0));
     let (memory, counts) = (Arc::new(MemoryStore::default()), Arc::clone(&looks));
     let kept = Arc::clone(&memory);
@@ -296,7 +296,7 @@ async fn what_there_is_a_place_for_is_sent_without_a_look() {
 
 /// More than may be on their way at once: the others wait in the outbox, and are sent, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_there_is_no_place_for_waits_in_the_outbox() {
+async fn what_there_is_no_slot_for_waits_in_the_outbox() {
     let gate = Arc::new(Gate(Semaphore::new(0)));
     let store = memory();
     let mut parts = parts(Arc::clone(&store), Arc::clone(&gate) as _);

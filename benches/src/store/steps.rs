@@ -16,10 +16,7 @@ use verigator_benches::flows::{Asked, Clock, Failure, Figures, Times};
 use verigator_server::{
     clock::{Clock as _, SystemClock},
     config::Rules,
-    delivery::{
-        Deliver, DeliveryError, Message,
-        courier::{Courier, Place},
-    },
+    delivery::{Deliver, DeliveryError, Message, courier::Courier},
     metrics::Metrics,
     random,
     store::{Account, Claim},

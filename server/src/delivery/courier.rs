@@ -3,7 +3,7 @@
 //! A message is in the outbox from the step that started its authentication until a provider has
 //! it, so a crash loses none; one that was on its way when the process died goes out again. Most
 //! are put there on hold for this process, which then sends them without a look into the outbox;
-//! it looks for those of the dead, those to be tried again and those it had no place for. Knows
+//! it looks for those of the dead, those to be tried again and those that came when it had no slot. Knows
 //! the outbox, the providers and the time, and no rules but these:
 //!
 //! - providers are asked in their order, and the next only when the one before certainly did not
@@ -77,20 +77,6 @@ struct Looking {
     news: bool,
 }
 
-/// A place for a message that is about to be committed: then it is sent at once, and nobody has to
-/// look for it.
-pub struct Place {
-    slot: OwnedSemaphorePermit,
-    hold: Hold,
-}
-
-impl Place {
-    /// What the message is put into the outbox with.
-    pub fn hold(&self) -> Hold {
-        self.hold
-    }
-}
-
 /// A message whose first attempt somebody waits for.
 struct Awaited {
     /// Sent to, or dropped, when there is nothing more to wait for.
@@ -137,29 +123,29 @@ impl Courier {
         self.redeliver.store(redeliver, Ordering::Relaxed);
     }
 
-    /// A place for a message, if there is one; otherwise it must wait in the outbox.
-    pub fn place(&self) -> Option<Place> {
-        if self.stopped.is_cancelled() {
+    /// A hold for a message that is about to be committed, if it would be sent at once; otherwise it
+    /// must wait in the outbox.
+    pub fn hold(&self) -> Option<Hold> {
+        if self.stopped.is_cancelled() || self.slots.available_permits() == 0 {
             return None;
         }
-        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        let hold = self.hold(self.clock.now()).ok()?;
-        Some(Place { slot, hold })
+        self.new_hold(self.clock.now()).ok()
     }
 
-    /// Says that a message was committed, with the hold of its place if it had one. Must be called
-    /// in a runtime.
-    pub fn committed(self: &Arc<Self>, message: &Message, place: Option<Place>) {
+    /// Says that a message was committed, and with which hold. Must be called in a runtime.
+    pub fn committed(self: &Arc<Self>, message: &Message, hold: Option<Hold>) {
+        // One that waited here could be replaced in the outbox, and would go out all the same.
+        let slot = hold.and_then(|_| Arc::clone(&self.slots).try_acquire_owned().ok());
         if let Some(awaited) = lock(&self.awaited).get_mut(&message.id)
             && awaited.stage == Stage::Announced
         {
-            awaited.stage = match place {
+            awaited.stage = match slot {
                 Some(_) => Stage::Taken,
                 None => Stage::Committed,
             };
         }
-        match place {
-            Some(Place { slot, hold }) => {
+        match (hold, slot) {
+            (Some(hold), Some(slot)) => {
                 let outgoing = Outgoing {
                     id: message.id,
                     message: message.clone(),
@@ -167,13 +153,14 @@ impl Courier {
                 };
                 self.begin(outgoing, hold, slot);
             }
-            None => self.wake(),
+            (Some(hold), None) => self.give_back(message.id, hold),
+            (None, _) => self.wake(),
         }
     }
 
-    /// Says that nobody knows whether the message of this id was committed with the hold of a
-    /// place: if so, whoever looks for messages gets it. Must be called in a runtime.
-    pub fn in_doubt(self: &Arc<Self>, id: Uuid, Hold { lease, until }: Hold) {
+    /// Leaves a message to whoever looks for messages, if it was committed with this hold. Must be
+    /// called in a runtime.
+    pub fn give_back(self: &Arc<Self>, id: Uuid, Hold { lease, until }: Hold) {
         let courier = Arc::clone(self);
         self.tasks.spawn(async move {
             while courier.clock.now() < until && !courier.stopped.is_cancelled() {
@@ -263,7 +250,7 @@ impl Courier {
         };
         let free = self.slots.available_permits() + 1;
         let now = self.clock.now();
-        let hold = self.hold(now);
+        let hold = self.new_hold(now);
         let pickup = Pickup {
             hold: hold.map_err(|error| StoreError::Unavailable(error.into()))?,
             now,
@@ -291,8 +278,8 @@ impl Courier {
         }))
     }
 
-    /// A new hold, for as long as the slowest round takes.
-    fn hold(&self, now: Timestamp) -> Result<Hold, RandomError> {
+    /// For as long as the slowest round takes.
+    fn new_hold(&self, now: Timestamp) -> Result<Hold, RandomError> {
         Ok(Hold {
             lease: random::uuid()?,
             until: after(now, lease(self.providers.len())),
@@ -302,10 +289,8 @@ impl Courier {
     /// Begins to send.
     fn begin(self: &Arc<Self>, outgoing: Outgoing, hold: Hold, slot: OwnedSemaphorePermit) {
         let courier = Arc::clone(self);
-        self.tasks.spawn(async move {
-            courier.send(&outgoing, hold).await;
-            drop(slot);
-        });
+        self.tasks
+            .spawn(async move { courier.send(&outgoing, hold, slot).await });
     }
 
     /// What somebody waits for and must be in the outbox.
@@ -334,7 +319,12 @@ impl Courier {
     }
 
     /// Makes one round of the providers with a message, and says in the store what came of it.
-    async fn send(self: &Arc<Self>, outgoing: &Outgoing, Hold { lease, until }: Hold) {
+    async fn send(
+        self: &Arc<Self>,
+        outgoing: &Outgoing,
+        Hold { lease, until }: Hold,
+        slot: OwnedSemaphorePermit,
+    ) {
         let attempts = u32::try_from(self.providers.len()).unwrap_or(u32::MAX);
         if after(self.clock.now(), ATTEMPT.saturating_mul(attempts)) > until {
             // Something held this up, such as a process that was stopped. The lease may be over
@@ -343,6 +333,7 @@ impl Courier {
             return;
         }
         let settled = self.round(outgoing).await;
+        drop(slot);
         let waiting = lock(&self.awaited).remove(&outgoing.id);
         let said = self.store.settle_message(outgoing.id, lease, settled).await;
         if let Some(waiting) = waiting {

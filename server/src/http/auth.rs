@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     app::App,
-    delivery::courier::Place,
     engine::{
         authentication::{Check, CheckRequest, Method, StartRequest},
         pin::Pin,
@@ -75,14 +74,13 @@ pub(crate) async fn initiate(
         let answer: Answers<Started> = Arc::new(move |it| initiated(it, created).kept());
         Keyed { claim, answer }
     });
-    let place = app.courier.place();
-    let hold = place.as_ref().map(Place::hold);
+    let hold = app.courier.hold();
     let once = app
         .store
         .start_authentication(scope, &start, hold, keyed)
         .await;
     if let (Err(StoreError::Unknown(_)), Some(hold)) = (&once, hold) {
-        app.courier.in_doubt(id, hold);
+        app.courier.give_back(id, hold);
     }
     let started = match Said::of(once)? {
         Said::Now(started) => started,
@@ -90,7 +88,7 @@ pub(crate) async fn initiate(
     };
     if let Ok(Started::Sms(message)) = &started {
         app.metrics.pin_sent();
-        app.courier.committed(message, place);
+        app.courier.committed(message, hold);
         if let Some(attempt) = attempt {
             // The authentication stands, whatever becomes of its message: the user asks for
             // another when none arrives.
