@@ -102,13 +102,12 @@ impl Steps {
         let user = self.users.get(place).ok_or("there are no users")?;
         let begun = Instant::now();
         let now = SystemClock.now();
-        let place = self.courier.place();
-        let hold = place.as_ref().map(Place::hold);
+        let hold = self.courier.hold();
         let start = self
             .opened
             .start(user, &self.rules, now, hold, self.claim()?);
         let message = start.await?;
-        self.courier.committed(&message, place);
+        self.courier.committed(&message, hold);
         times.started(begun)?;
         let checking = Instant::now();
         let now = SystemClock.now();
