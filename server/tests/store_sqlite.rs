@@ -106,26 +106,6 @@ async fn what_piled_up_while_nobody_came_is_swept() {
     }
 }
 
-/// SQLite does not write a row that stays as it was: a refusal would be told by how soon it comes.
-#[tokio::test]
-async fn a_check_that_changes_nothing_waits_for_the_disk_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let store: conformance::Shared = Arc::new(open(&folder, &[1]).unwrap());
-    let db = Connection::open(folder.path().join("db")).unwrap();
-    let commits = || -> i64 {
-        db.pragma_query_value(None, "data_version", |row| row.get(0))
-            .unwrap()
-    };
-    let user = conformance::some_user(&store).await;
-    conformance::sent_pin(&store, user, 0).await;
-    for (second, expected) in [(1, "Invalid"), (10_000, "Expired"), (10_001, "Expired")] {
-        let before = commits();
-        let check = conformance::check(&store, user, "wrong", second).await;
-        assert!(format!("{check:?}").starts_with(expected), "{check:?}");
-        assert_ne!(commits(), before, "{check:?}");
-    }
-}
-
 #[test]
 fn a_wrong_key_and_a_later_version_are_refused() {
     let folder = tempfile::tempdir().unwrap();
