@@ -35,8 +35,8 @@ const STATEMENTS: usize = 64;
 const CACHE: i64 = 64 * 1024;
 
 /// The pages of the log that are written back into the file at once: the more, the fewer of those
-/// that are written in every transaction go twice, and the longer everybody waits for it. 16 MiB.
-const CHECKPOINT: i64 = 4 * 1024;
+/// that are written in every transaction go twice, and the longer everybody waits for it. 8 MiB.
+const CHECKPOINT: i64 = 2 * 1024;
 
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
