@@ -80,6 +80,9 @@ pub enum RulesError {
     /// See [`Budget`].
     #[error("a budget is 1 to 100000 messages in 1 second to 31 days")]
     Budget,
+    /// See [`Budgets::prefixes`](crate::engine::budget::Budgets::prefixes).
+    #[error("a prefix has one budget")]
+    PrefixTwice,
     /// See [`Rules::lock_after`].
     #[error("a user is locked after at least one wrong guess")]
     LockAfter,
@@ -100,6 +103,8 @@ impl Rules {
             Err(RulesError::ResendDelay)
         } else if !self.budgets.all().all(is_within_limits) {
             Err(RulesError::Budget)
+        } else if !self.budgets.has_each_prefix_once() {
+            Err(RulesError::PrefixTwice)
         } else if self.lock_after == 0 {
             Err(RulesError::LockAfter)
         } else if self.idempotency_for < second {
@@ -250,6 +255,14 @@ mod tests {
             rules.budgets.prefixes = vec![("+372".parse().unwrap(), wrong)];
             assert_eq!(rules.validate(), Err(RulesError::Budget), "{wrong:?}");
         }
+        let some = budget(1, DAY);
+        let prefixes = |all: [&str; 2]| {
+            let mut rules = Rules::default();
+            rules.budgets.prefixes = all.map(|it| (it.parse().unwrap(), some)).into();
+            rules.validate()
+        };
+        assert_eq!(prefixes(["+372", "+37"]), Ok(()));
+        assert_eq!(prefixes(["+372", "+372"]), Err(RulesError::PrefixTwice));
         assert_eq!(with(|r| r.lock_after = 0), Err(RulesError::LockAfter));
         assert_eq!(
             with(|r| r.idempotency_for = Duration::ZERO),

@@ -3,8 +3,8 @@
 //! A message is in the outbox from the step that started its authentication until a provider has
 //! it, so a crash loses none; one that was on its way when the process died goes out again. Most
 //! are put there on hold for this process, which then sends them without a look into the outbox;
-//! it looks for those of the dead, those to be tried again and those that came when it had no slot. Knows
-//! the outbox, the providers and the time, and no rules but these:
+//! it looks for those of the dead, those to be tried again and those that came when it had no slot.
+//! Knows the outbox, the providers and the time, and no rules but these:
 //!
 //! - providers are asked in their order, and the next only when the one before certainly did not
 //!   take the message. When that is not known, the message may have been sent, and a second one

@@ -4,7 +4,7 @@
 //! authentication whether one more may go. What is counted is exact: no period of the given
 //! length, wherever it begins, has more messages than its budget.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -35,7 +35,8 @@ pub struct Budgets {
     /// All messages of one account. Default none.
     pub account: Option<Budget>,
     /// Messages to all numbers with this prefix together: against whoever earns on calls and
-    /// messages to some range. A number may fall under several. Default none.
+    /// messages to some range. A number may fall under several; none is here twice, since what
+    /// counts for both would count twice. Default none.
     pub prefixes: Vec<(Prefix, Budget)>,
 }
 
@@ -55,6 +56,12 @@ impl Budgets {
         let fixed = [self.user, self.number, self.account];
         let prefixes = self.prefixes.iter().map(|(_, budget)| *budget);
         fixed.into_iter().flatten().chain(prefixes)
+    }
+
+    /// Whether no prefix has two budgets.
+    pub(crate) fn has_each_prefix_once(&self) -> bool {
+        let mut seen = HashSet::new();
+        self.prefixes.iter().all(|(prefix, _)| seen.insert(prefix))
     }
 
     /// The budgets that a message to `to` must fit into, with what each counts together.

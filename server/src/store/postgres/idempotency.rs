@@ -131,7 +131,8 @@ pub(super) async fn abandon(db: &Session, keys: &Keys, claim: &Claim) -> Result<
 /// The step locks the user that it is about, then looks who has the key and at last writes its
 /// answer to it: of two with the same request the second one waits for the user, and then finds
 /// the first one's answer. With another request, the second one's answer is refused, and with it
-/// all that it did; run again, it finds the first one's.
+/// all that it did; run again, it finds the first one's. Only servers whose current keys differ
+/// may let both happen, each once: it is written under that key, though looked for under all.
 pub(super) struct Key<'a, T> {
     of: Option<(&'a Keyed<T>, Hashes)>,
     /// Under which it may be found.
