@@ -102,10 +102,20 @@ def fill(store: str, account: str, users: int, spent: int, lines: Path) -> None:
         "spent": spent,
         "lines": str(lines),
     }
+    prepare({"fill": settings})
+
+
+def warm(store: str) -> None:
+    """Reads all of a store once, so that the system has it in memory."""
+    prepare({"warm": {"store": store}})
+
+
+def prepare(settings: dict[str, object]) -> None:
+    """Has `bench-store` do something to a store."""
     program = builds.rust() / "bench-store"
-    done = subprocess.run([program, json.dumps({"fill": settings})], env=KEY, check=False)
+    done = subprocess.run([program, json.dumps(settings)], env=KEY, check=False)
     if done.returncode:
-        raise BenchError("a store was not filled")
+        raise BenchError("a store was not prepared")
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 //! `bench-store`: the same steps on the same store without a server, which is as fast as a server
-//! on it can be; and the filling of a store that a server is then measured on.
+//! on it can be; and the filling and reading of a store that a server is then measured on.
 //!
 //! Its one argument says what, as JSON ([`Settings`]). The keys are those of `VERIGATOR_KEY`.
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@ mod flow;
 mod place;
 mod spent;
 mod steps;
+mod warm;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,8 @@ enum Settings {
         /// Where the lines go.
         lines: PathBuf,
     },
+    /// Read all of a store, and end.
+    Warm { store: Place },
 }
 
 #[tokio::main]
@@ -56,5 +59,6 @@ async fn main() -> Result<(), Failure> {
             spent,
             lines,
         } => fill::fill(&store, &account, users, spent, &lines).await,
+        Settings::Warm { store } => warm::warm(&store).await,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tokio_postgres::{Client, NoTls};
 use verigator_benches::flows::Failure;
 use verigator_server::{
     engine::{keys::Keys, pin::MacKey},
@@ -26,9 +27,12 @@ impl Place {
         self.0.strip_prefix("sqlite:")
     }
 
-    /// All of it.
-    pub(crate) fn url(&self) -> &str {
-        &self.0
+    /// A connection of its own to the database, if it is no file.
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let (client, connection) = tokio_postgres::connect(&self.0, NoTls).await?;
+        // Its end is the client's, who hears of it.
+        tokio::spawn(connection);
+        Ok(client)
     }
 
     pub(crate) async fn open(&self) -> Result<Opened, Failure> {

@@ -6,7 +6,7 @@
 //! What the store hashes or seals is random bytes of the same length, which to an index is the same.
 
 use rusqlite::Connection;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 use verigator_benches::flows::Failure;
 use verigator_server::clock::{Clock, SystemClock};
 
@@ -22,7 +22,7 @@ pub(crate) async fn leave(place: &Place, spent: u32) -> Result<(), Failure> {
     let now = SystemClock.now().as_microsecond();
     match place.sqlite() {
         Some(file) => sqlite(Connection::open(file)?, now, spent),
-        None => postgres(&connect(place).await?, now, spent).await,
+        None => postgres(&place.connect().await?, now, spent).await,
     }
 }
 
@@ -91,12 +91,5 @@ pub(crate) async fn hurry(place: &Place, on: bool) -> Result<(), Failure> {
     } else {
         "ALTER ROLE CURRENT_USER RESET synchronous_commit"
     };
-    Ok(connect(place).await?.batch_execute(sql).await?)
-}
-
-async fn connect(place: &Place) -> Result<Client, Failure> {
-    let (client, connection) = tokio_postgres::connect(place.url(), NoTls).await?;
-    // Its end is the client's, who hears of it.
-    tokio::spawn(connection);
-    Ok(client)
+    Ok(place.connect().await?.batch_execute(sql).await?)
 }
