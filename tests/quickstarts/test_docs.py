@@ -40,6 +40,7 @@ pytest_plugins = ["served_fixtures"]
 NOT_RUN = {
     ("README.md", "Verigator", "sh"),
     ("migrate-from-java.md", "Keep the old client", "java"),
+    ("performance.md", "How fast it is", "sh"),
     ("server.md", "As a service", "sh"),
     ("server.md", "In a container", "sh"),
     ("server.md", "PostgreSQL", "sh"),

@@ -34,10 +34,6 @@ const STATEMENTS: usize = 64;
 /// written again and again within one transaction.
 const CACHE: i64 = 64 * 1024;
 
-/// The pages of the log that are written back into the file at once: the more, the fewer of those
-/// that are written in every transaction go twice, and the longer everybody waits for it. 8 MiB.
-const CHECKPOINT: i64 = 2 * 1024;
-
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -101,7 +97,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     // What is deleted is overwritten: a copy of the file shows what is kept, and no more.
     db.pragma_update(None, "secure_delete", true)?;
     db.pragma_update(None, "cache_size", -CACHE)?;
-    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     // What a savepoint takes back is not read after a crash.
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
