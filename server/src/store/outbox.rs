@@ -14,6 +14,11 @@ pub struct Hold {
     pub until: Timestamp,
 }
 
+/// When a message that is put in now is due, and whose it is until then.
+pub(super) fn put_in(now: Timestamp, hold: Option<Hold>) -> (Timestamp, Option<Uuid>) {
+    hold.map_or((now, None), |it| (it.until, Some(it.lease)))
+}
+
 /// A worker that wants messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Pickup {

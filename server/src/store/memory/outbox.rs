@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     engine::message::Message,
-    store::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled},
+    store::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled, outbox::put_in},
 };
 
 /// The messages, by their ids.
@@ -32,17 +32,18 @@ impl Outbox {
     /// Puts a message in, for a user who has none there.
     pub(super) fn add(&mut self, user: Uuid, message: Message, hold: Option<Hold>) {
         let id = message.id;
+        let (due, lease) = put_in(message.sent_at, hold);
         let row = Row {
             user,
-            due: hold.map_or(message.sent_at, |it| it.until),
-            lease: hold.map(|it| it.lease),
+            due,
+            lease,
             outgoing: Outgoing {
                 id,
                 message,
                 failures: 0,
             },
         };
-        self.due.insert((row.due, id));
+        self.due.insert((due, id));
         self.of_user.insert(user, id);
         self.rows.insert(id, row);
     }

@@ -135,8 +135,6 @@ pub(super) async fn abandon(db: &Session, keys: &Keys, claim: &Claim) -> Result<
 /// may let both happen, each once: it is written under that key, though looked for under all.
 pub(super) struct Key<'a, T> {
     of: Option<(&'a Keyed<T>, Hashes)>,
-    /// Under which it may be found.
-    hashes: Vec<Vec<u8>>,
     /// Somebody had it, whose time is over.
     is_left: bool,
 }
@@ -153,11 +151,8 @@ const ADD: &str = "
 
 impl<'a, T> Key<'a, T> {
     pub(super) fn new(keys: &Keys, keyed: Option<&'a Keyed<T>>) -> Self {
-        let of = keyed.map(|keyed| (keyed, Hashes::of(keys, &keyed.claim)));
-        let hashes = of.iter().flat_map(|(_, hashes)| &hashes.key);
         Self {
-            hashes: hashes.map(|hash| hash.to_vec()).collect(),
-            of,
+            of: keyed.map(|keyed| (keyed, Hashes::of(keys, &keyed.claim))),
             is_left: false,
         }
     }
@@ -174,7 +169,8 @@ impl<'a, T> Key<'a, T> {
             let [rows] = db.begin([lock]).await?;
             return Ok(Ok(rows));
         };
-        let [rows, found] = db.begin([lock, call(FIND, &[&self.hashes])]).await?;
+        let all = sorted(hashes);
+        let [rows, found] = db.begin([lock, call(FIND, &[&all])]).await?;
         for row in &found {
             let until: i64 = row.try_get("until")?;
             if until > micros(keyed.claim.now) {
@@ -208,7 +204,8 @@ impl<'a, T> Key<'a, T> {
         let fingerprint: &[u8] = current(&hashes.fingerprint)?;
         let status = i64::from(answer.status);
         let sealed = seal_answer(keys, claim.id, &answer)?;
-        let left: [Value<'_>; 2] = [&self.hashes, &now];
+        let all = sorted(hashes);
+        let left: [Value<'_>; 2] = [&all, &now];
         let answer: [Value<'_>; 6] = [&hash, &claim.id, &fingerprint, &until, &status, &sealed];
         if self.is_left {
             calls.push(call(FORGET, &left));

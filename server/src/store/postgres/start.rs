@@ -7,7 +7,7 @@ use super::{
     outbox,
     sent::{COUNT, Counts},
     session::{Session, Value, call},
-    user::{self, Locked, PUT_STATE, PutState},
+    user::{self, PUT_STATE, PutState},
 };
 use crate::{
     engine::{
@@ -18,6 +18,7 @@ use crate::{
     },
     store::{
         Hold, Keyed, Once, Started, UserScope,
+        outbox::put_in,
         sealed::{self, message::seal, micros, open_phone},
     },
 };
@@ -33,9 +34,8 @@ pub(super) async fn start(
     let StartRequest { id, now, rules, .. } = *request;
     let mut key = Key::new(keys, keyed);
     let row = match user::lock(db, keys, scope, &mut key).await? {
-        Locked::Row(row) => row,
-        Locked::Refused(refusal) => return key.commit(db, keys, Vec::new(), Err(refusal)).await,
-        Locked::Not(claimed) => return Ok(Once::Not(claimed)),
+        Ok(row) => row,
+        Err(once) => return Ok(once),
     };
     let mut state = user::state(&row, keys, scope.user)?;
     let to = open_phone(keys, scope.user, row.try_get("phone")?)?;
@@ -64,8 +64,8 @@ pub(super) async fn start(
         // Nothing was changed.
         _ => return key.commit(db, keys, Vec::new(), Ok(started)).await,
     };
-    let due = micros(hold.map_or(now, |it| it.until));
-    let lease = hold.map(|it| it.lease);
+    let (due, lease) = put_in(now, hold);
+    let due = micros(due);
     let (put, at) = (PutState::new(scope.user, &state), micros(now));
     let put = put.values();
     let user: [Value<'_>; 1] = [&scope.user];

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     engine::{authentication::AuthState, keys::Keys},
     store::{
-        Claimed, Keyed, NewUser, Once, Refusal, ServiceScope, User, UserScope,
+        Keyed, NewUser, Once, Refusal, ServiceScope, User, UserScope,
         sealed::{self, SealedError, micros, moment, seal_phone, seal_secret, state::StateRow},
     },
 };
@@ -129,28 +129,20 @@ pub(super) async fn delete(db: &Session, scope: UserScope) -> Result<(), Failure
     Ok(())
 }
 
-/// What came of a [`lock`].
-pub(super) enum Locked {
-    /// The user's row, with its service's.
-    Row(Row),
-    /// There is no such user, for whoever asks.
-    Refused(Refusal),
-    /// The step's key is another's.
-    Not(Claimed),
-}
-
-/// Begins a transaction that has a user for itself, for a step that is done once for a key.
+/// Begins a transaction that has a user for itself, for a step that is done once for a key. Gives
+/// the user's row with its service's, or what the step comes to without: the key is another's, or
+/// there is no such user for whoever asks, which is the answer to the key then.
 pub(super) async fn lock<T>(
     db: &Session,
     keys: &Keys,
     scope: UserScope,
     key: &mut Key<'_, T>,
-) -> Result<Locked, Failure> {
+) -> Result<Result<Row, Once<T>>, Failure> {
     let service = &scope.service.service;
     let of_user: [Value<'_>; 2] = [&scope.user, service];
     let mut users = match key.begin(db, keys, call(LOCK, &of_user)).await? {
         Ok(users) => users,
-        Err(claimed) => return Ok(Locked::Not(claimed)),
+        Err(claimed) => return Ok(Err(Once::Not(claimed))),
     };
     let allowed = if let Some(row) = users.pop() {
         may_use(std::slice::from_ref(&row), scope.service).map(|()| row)
@@ -159,9 +151,11 @@ pub(super) async fn lock<T>(
         may_use(&owner, scope.service).and(Err(Refusal::UserNotFound.into()))
     };
     match allowed {
-        Ok(row) => Ok(Locked::Row(row)),
-        Err(Failure::Refused(refusal)) => Ok(Locked::Refused(refusal)),
-        Err(failure) => Err(failure),
+        Err(Failure::Refused(refusal)) => {
+            let refused = key.commit(db, keys, Vec::new(), Err(refusal));
+            refused.await.map(Err)
+        }
+        allowed => allowed.map(Ok),
     }
 }
 
@@ -247,9 +241,8 @@ pub(super) async fn change<T>(
 ) -> Result<Once<T>, Failure> {
     let mut key = Key::new(keys, keyed);
     let row = match lock(db, keys, scope, &mut key).await? {
-        Locked::Row(row) => row,
-        Locked::Refused(refusal) => return key.commit(db, keys, Vec::new(), Err(refusal)).await,
-        Locked::Not(claimed) => return Ok(Once::Not(claimed)),
+        Ok(row) => row,
+        Err(once) => return Ok(once),
     };
     let mut state = state(&row, keys, scope.user)?;
     let done = step(&mut state);

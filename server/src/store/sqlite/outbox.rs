@@ -8,6 +8,7 @@ use crate::{
     engine::{keys::Keys, message::Message},
     store::{
         Hold, Outgoing, PickedUp, Pickup, Queue, Settled, StoreError,
+        outbox::put_in,
         sealed::{
             SealedError,
             message::{open, seal},
@@ -24,8 +25,7 @@ pub(super) fn add(
     hold: Option<Hold>,
 ) -> Result<(), StoreError> {
     let sealed = seal(keys, message)?;
-    let due = hold.map_or(message.sent_at, |it| it.until);
-    let lease = hold.map(|it| it.lease);
+    let (due, lease) = put_in(message.sent_at, hold);
     db.prepare_cached(
         "INSERT INTO outbox (id, user, due, lease, message) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
