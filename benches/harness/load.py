@@ -5,7 +5,6 @@ without one. Each flow is a PIN that is started and verified.
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING
 
 from harness import builds
@@ -42,7 +41,7 @@ def load(
         dialect={
             "verigator": {
                 "credentials": server.credentials,
-                "keys": run_of_keys() if keys else None,
+                "keys": keys,
             }
         },
         pins={"console": str(server.pins)},
@@ -56,7 +55,7 @@ def bare(name: str, address: str, pid: int, users: Path) -> Contender:
     return generator(
         name,
         address=address,
-        dialect={"verigator": {"credentials": "bench:secret", "keys": run_of_keys()}},
+        dialect={"verigator": {"credentials": "bench:secret", "keys": True}},
         pins={"fixed": "123456"},
         users={"file": str(users)},
         processes=[pid],
@@ -72,8 +71,3 @@ def steps(name: str, store: str, *, users: int = USERS, keys: bool = True) -> Co
 def generator(name: str, **settings: object) -> Contender:
     """The load generator with its settings."""
     return Contender(name, [builds.rust() / "bench-load", json.dumps(settings)])
-
-
-def run_of_keys() -> str:
-    """What keys begin with that nobody has sent before."""
-    return f"bench-{secrets.token_hex(8)}"

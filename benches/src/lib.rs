@@ -4,5 +4,6 @@
 
 pub mod call;
 pub mod flows;
+pub mod keys;
 pub mod processes;
 pub mod serving;

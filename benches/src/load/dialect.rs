@@ -1,7 +1,5 @@
 //! How a flow is said: the two requests of it, and which answers are right.
 
-use std::cell::Cell;
-
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -11,7 +9,7 @@ use hyper::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use verigator_benches::flows::Failure;
+use verigator_benches::{flows::Failure, keys::new_key};
 
 use crate::{connection::Answer, users::User};
 
@@ -23,11 +21,8 @@ pub(crate) enum Dialect {
     Verigator {
         /// What stands in `X-Service-Auth`.
         credentials: String,
-        /// What every `Idempotency-Key` of this process begins with; none sends no keys.
-        keys: Option<String>,
-        /// How many keys were sent.
-        #[serde(skip)]
-        sent: Cell<u64>,
+        /// Whether requests carry an `Idempotency-Key`.
+        keys: bool,
     },
     /// A challenge that the application triggers with its API key, as privacyIDEA's documents
     /// have it.
@@ -115,12 +110,7 @@ impl Dialect {
         path: &str,
         body: String,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let Self::Verigator {
-            credentials,
-            keys,
-            sent,
-        } = self
-        else {
+        let Self::Verigator { credentials, keys } = self else {
             return Err("this server has another API".into());
         };
         let mut request = Request::builder()
@@ -129,9 +119,8 @@ impl Dialect {
             .header(HOST, "localhost")
             .header("x-service-auth", credentials)
             .header(CONTENT_TYPE, "application/json");
-        if let Some(begin) = keys {
-            sent.set(sent.get() + 1);
-            request = request.header("idempotency-key", format!("{begin}-{}", sent.get()));
+        if *keys {
+            request = request.header("idempotency-key", new_key()?.to_string());
         }
         Ok(request.body(Full::from(body))?)
     }

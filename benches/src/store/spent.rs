@@ -3,7 +3,8 @@
 //!
 //! Written with SQL and not with the store's own steps, which would take an hour for ten million:
 //! without the indexes, which are made afterwards, and without waiting for the disk until the end.
-//! What the store hashes or seals is random bytes of the same length, which to an index is the same.
+//! What the store hashes or seals is random bytes of the same length, which to an index is the same:
+//! those of keys behind the time that the keys began with.
 
 use rusqlite::Connection;
 use tokio_postgres::Client;
@@ -35,14 +36,14 @@ fn sqlite(db: Connection, now: i64, spent: u32) -> Result<(), Failure> {
         |row| row.get(0),
     )?;
     let (answers, counts) = (spent * 2, spent / 24 * 2);
-    // Keys that come in their order are appended.
     db.execute_batch(&format!(
         "BEGIN;
         DROP INDEX idempotency_keys_by_until;
         INSERT INTO idempotency_keys (key, claim, fingerprint, until, status, body)
         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {answers})
-        SELECT unhex(format('%08x', i * 4294967296 / {answers}) || hex(randomblob(28))),
-               randomblob(16), randomblob(32), {now} + abs(random() % {DAY}), 200, randomblob(80)
+        SELECT unhex(format('%012x', ({now} - {DAY} + i * {DAY} / {answers}) / 1000)
+                     || hex(randomblob(26))),
+               randomblob(16), randomblob(32), {now} + i * {DAY} / {answers}, 200, randomblob(80)
         FROM n;
         {index};
         INSERT INTO sent (what, at, id, until)
@@ -64,10 +65,11 @@ async fn postgres(db: &Client, now: i64, spent: u32) -> Result<(), Failure> {
         ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey;
         DROP INDEX idempotency_keys_by_until;
         INSERT INTO idempotency_keys (key, claim, fingerprint, until, status, body)
-        SELECT sha256(int8send(i)), md5(i::text)::uuid, sha256(int8send(-i)),
-               {now} + floor(random() * {DAY})::bigint, 200,
+        SELECT decode(lpad(to_hex(({now} - {DAY} + i * {DAY} / {answers}) / 1000), 12, '0'), 'hex')
+                   || substr(sha256(int8send(i)), 1, 26),
+               md5(i::text)::uuid, sha256(int8send(-i)), {now} + i * {DAY} / {answers}, 200,
                sha256(int8send(i)) || sha256(int8send(i)) || substr(sha256(int8send(i)), 1, 16)
-        FROM generate_series(1, {answers}) AS i;
+        FROM generate_series(1, {answers}::bigint) AS i;
         ALTER TABLE idempotency_keys ADD PRIMARY KEY (key);
         CREATE INDEX idempotency_keys_by_until ON idempotency_keys (until);
         INSERT INTO sent (what, sent_at, id, until)

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::started::Started;
 use crate::transport::attempt::{Connections, RawAnswer, takes_key};
 use crate::transport::failure::Failure;
+use crate::transport::key::new_key;
 use crate::transport::request::{Effect, Request};
 use crate::transport::retry::{LONGEST_WAIT, Setback, backoff, retry_after};
 use crate::transport::status::Refusal;
@@ -171,11 +172,15 @@ impl Client {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "keys are in the order of their time"
+    )]
     fn key_for(&self, method: &Method) -> Result<Option<HeaderValue>> {
         if !takes_key(method) || self.settings().idempotency == Idempotency::Off {
             return Ok(None);
         }
-        let key = Uuid::new_v4();
+        let key = new_key(SystemTime::now());
         HeaderValue::from_str(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
             .map(Some)
             .map_err(|error| Error::bug("an idempotency key could not be written").caused_by(error))

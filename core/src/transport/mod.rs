@@ -7,6 +7,7 @@ mod call;
 mod connect;
 mod exchange;
 mod failure;
+mod key;
 #[cfg(any(test, fuzzing))]
 pub mod made_up;
 pub(crate) mod path;
