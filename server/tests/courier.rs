@@ -14,7 +14,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -367,7 +367,7 @@ async fn what_could_not_be_settled_is_settled_later_and_not_sent_again() {
     let (memory, counts) = (Arc::new(MemoryStore::default()), Arc::clone(&asked));
     let kept = Arc::clone(&memory);
     let store = Choosing::new(move |step| {
-        if step == "settle_message" && counts.fetch_add(1, Ordering::Relaxed) < 3 {
+        if step == "settle_messages" && counts.fetch_add(1, Ordering::Relaxed) < 3 {
             return Err(StoreError::Unavailable("away".into()));
         }
         Ok(Arc::clone(&memory) as _)
@@ -381,6 +381,45 @@ async fn what_could_not_be_settled_is_settled_later_and_not_sent_again() {
     server.app.courier.wake();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(provider.heard(), 1);
+}
+
+/// The store is away while many are sent.
+#[tokio::test]
+async fn what_ended_meanwhile_is_settled_together() {
+    let (is_back, settled) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let (memory, back, counts) = (
+        Arc::new(MemoryStore::default()),
+        Arc::clone(&is_back),
+        Arc::clone(&settled),
+    );
+    let kept = Arc::clone(&memory);
+    let store = Choosing::new(move |step| {
+        if step == "settle_messages" {
+            if !back.load(Ordering::Relaxed) {
+                return Err(StoreError::Unavailable("away".into()));
+            }
+            counts.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Arc::clone(&memory) as _)
+    });
+    let provider = Provider::new("one", &[]);
+    let server = Server::start(Arc::new(store), &[&provider]).await;
+    let service = server.client.service("other").await;
+    for name in ["a", "b", "c", "d", "e"] {
+        let user = server.client.user(&service, name).await;
+        assert_eq!(server.client.initiate(&user, "sms").await.status, 201);
+    }
+    until("all are sent", || provider.heard() == 5).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(kept.queue(9).await.unwrap().messages, 5);
+    is_back.store(true, Ordering::Relaxed);
+    server.app.courier.stop().await;
+    assert_eq!(kept.queue(9).await.unwrap().messages, 0);
+    let settled = settled.load(Ordering::Relaxed);
+    assert!(settled < 5, "one by one: {settled}");
 }
 
 #[cfg(feature = "sqlite")]

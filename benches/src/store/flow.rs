@@ -94,17 +94,17 @@ impl Opened {
         Ok(User { scope, phone })
     }
 
-    /// Starts an authentication, once if there is a claim: the message that is now in the outbox,
-    /// with a hold or for whoever picks it up.
+    /// Starts an authentication of this id, once if there is a claim: the message that is now in the
+    /// outbox, with a hold or for whoever picks it up.
     pub(crate) async fn start(
         &self,
+        id: Uuid,
         user: &User,
         rules: &Rules,
         now: Timestamp,
         hold: Option<Hold>,
         claim: Option<Claim>,
     ) -> Result<Message, Failure> {
-        let id = random::uuid()?;
         let pin = Pin::new(rules.resend, rules.pin_length, &self.key, id, random::fill)?;
         let start = StartRequest {
             method: Method::Sms,

@@ -12,7 +12,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use verigator_benches::flows::{Asked, Clock, Failure, Figures, Times};
+use verigator_benches::{
+    flows::{Asked, Clock, Failure, Figures, Times},
+    keys::new_key,
+};
 use verigator_server::{
     clock::{Clock as _, SystemClock},
     config::Rules,
@@ -101,11 +104,11 @@ impl Steps {
         let place = self.begun.fetch_add(1, Ordering::Relaxed) % self.users.len().max(1);
         let user = self.users.get(place).ok_or("there are no users")?;
         let begun = Instant::now();
-        let now = SystemClock.now();
-        let hold = self.courier.hold();
+        let (id, now) = (random::uuid()?, SystemClock.now());
+        let hold = self.courier.hold(id);
         let start = self
             .opened
-            .start(user, &self.rules, now, hold, self.claim()?);
+            .start(id, user, &self.rules, now, hold, self.claim()?);
         let message = start.await?;
         self.courier.committed(&message, hold);
         times.started(begun)?;
@@ -123,7 +126,7 @@ impl Steps {
             return Ok(None);
         }
         let (id, now) = (random::uuid()?, SystemClock.now());
-        let (key, kept) = (id.to_string(), self.rules.idempotency_for);
+        let (key, kept) = (new_key()?.to_string(), self.rules.idempotency_for);
         let claim = Claim::new(id, self.account, key, [0; 32], now, kept);
         Ok(Some(claim))
     }

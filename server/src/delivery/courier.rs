@@ -14,6 +14,7 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
@@ -31,14 +33,15 @@ use uuid::Uuid;
 
 use super::{
     Deliver, DeliveryError, Message, Reason,
-    round::{ATTEMPT, Round, lease},
+    round::{ATTEMPT, Round, lease as length_of_lease},
+    settling::{Settling, Untold},
 };
 use crate::{
     clock::Clock,
     engine::time::after,
     metrics::Metrics,
-    random::{self, RandomError},
-    store::{Hold, Outgoing, Pickup, Settled, Store, StoreError},
+    random,
+    store::{Hold, Outgoing, Pickup, Settled, Settlement, Store, StoreError},
 };
 
 /// Messages that are on their way at once.
@@ -46,9 +49,6 @@ const AT_ONCE: usize = 64;
 /// How long to wait when the store fails, and at most before looking again: the clock may have
 /// been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long to wait before saying again what came of a message: less than for the next look, which
-/// might find the message once more.
-const SETTLE_AGAIN: Duration = Duration::from_millis(200);
 
 /// Sends what the store says must be sent.
 pub struct Courier {
@@ -64,6 +64,7 @@ pub struct Courier {
     /// Who waits for the first attempt at a message.
     awaited: Mutex<HashMap<Uuid, Awaited>>,
     slots: Arc<Semaphore>,
+    settling: Settling,
     tasks: TaskTracker,
     stopped: CancellationToken,
 }
@@ -103,6 +104,7 @@ impl Courier {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            settling: Settling::new(Arc::clone(&store), Arc::clone(&clock)),
             store,
             providers,
             clock,
@@ -123,13 +125,11 @@ impl Courier {
         self.redeliver.store(redeliver, Ordering::Relaxed);
     }
 
-    /// A hold for a message that is about to be committed, if it would be sent at once; otherwise it
-    /// must wait in the outbox.
-    pub fn hold(&self) -> Option<Hold> {
-        if self.stopped.is_cancelled() || self.slots.available_permits() == 0 {
-            return None;
-        }
-        self.new_hold(self.clock.now()).ok()
+    /// A hold for the message of this id that is about to be committed, if it would be sent at once;
+    /// otherwise it must wait in the outbox.
+    pub fn hold(&self, id: Uuid) -> Option<Hold> {
+        let sends = !self.stopped.is_cancelled() && self.slots.available_permits() > 0;
+        sends.then(|| self.hold_as(id, self.clock.now()))
     }
 
     /// Says that a message was committed, and with which hold. Must be called in a runtime.
@@ -162,14 +162,14 @@ impl Courier {
     /// called in a runtime.
     pub fn give_back(self: &Arc<Self>, id: Uuid, Hold { lease, until }: Hold) {
         let courier = Arc::clone(self);
+        let settled = Settled::Again(self.clock.now());
+        let untold = Untold {
+            settlement: Settlement { id, lease, settled },
+            until,
+            told: None,
+        };
         self.tasks.spawn(async move {
-            while courier.clock.now() < until && !courier.stopped.is_cancelled() {
-                let again = Settled::Again(courier.clock.now());
-                if courier.store.settle_message(id, lease, again).await.is_ok() {
-                    break;
-                }
-                sleep(SETTLE_AGAIN).await;
-            }
+            courier.settling.tell(untold).await;
             courier.wake();
         });
     }
@@ -250,9 +250,9 @@ impl Courier {
         };
         let free = self.slots.available_permits() + 1;
         let now = self.clock.now();
-        let hold = self.new_hold(now);
+        let lease = random::uuid().map_err(|error| StoreError::Unavailable(error.into()))?;
         let pickup = Pickup {
-            hold: hold.map_err(|error| StoreError::Unavailable(error.into()))?,
+            hold: self.hold_as(lease, now),
             now,
             at_most: u32::try_from(free).unwrap_or(u32::MAX),
         };
@@ -279,11 +279,9 @@ impl Courier {
     }
 
     /// For as long as the slowest round takes.
-    fn new_hold(&self, now: Timestamp) -> Result<Hold, RandomError> {
-        Ok(Hold {
-            lease: random::uuid()?,
-            until: after(now, lease(self.providers.len())),
-        })
+    fn hold_as(&self, lease: Uuid, now: Timestamp) -> Hold {
+        let until = after(now, length_of_lease(self.providers.len()));
+        Hold { lease, until }
     }
 
     /// Begins to send.
@@ -332,31 +330,19 @@ impl Courier {
             self.wake();
             return;
         }
-        let settled = self.round(outgoing).await;
+        let (id, settled) = (outgoing.id, self.round(outgoing).await);
         drop(slot);
-        let waiting = lock(&self.awaited).remove(&outgoing.id);
-        let said = self.store.settle_message(outgoing.id, lease, settled).await;
-        if let Some(waiting) = waiting {
-            // Whoever asked may be gone.
-            let _ = waiting.done.send(());
-        }
-        if said.is_err() {
-            self.settle(outgoing, lease, settled).await;
-        }
+        let waiting = lock(&self.awaited).remove(&id);
+        let untold = Untold {
+            settlement: Settlement { id, lease, settled },
+            // As long as it would go out once more if nobody said so: a store that is away for less
+            // than a lease then makes no second message.
+            until: outgoing.message.expires_at,
+            told: waiting.map(|it| it.done),
+        };
+        self.settling.tell(untold).await;
         if settled != Settled::Over {
             self.wake();
-        }
-    }
-
-    /// Says again and again what came of a message, as long as it would go out once more if nobody
-    /// said so: a store that is away for less than a lease then makes no second message.
-    async fn settle(&self, outgoing: &Outgoing, lease: Uuid, settled: Settled) {
-        while self.clock.now() < outgoing.message.expires_at {
-            sleep(SETTLE_AGAIN).await;
-            let said = self.store.settle_message(outgoing.id, lease, settled).await;
-            if said.is_ok() {
-                break;
-            }
         }
     }
 
@@ -368,7 +354,7 @@ impl Courier {
                 break;
             }
             let name = provider.provider();
-            let answer = attempt(Arc::clone(provider), outgoing).await;
+            let answer = attempt(&**provider, &outgoing.message).await;
             round.note(&answer);
             match answer {
                 Ok(()) => self.metrics.delivered(name, "sent"),
@@ -390,17 +376,20 @@ impl Courier {
     }
 }
 
-/// In a task of its own, so that a provider that panics takes nothing with it.
-async fn attempt(provider: Arc<dyn Deliver>, outgoing: &Outgoing) -> Result<(), DeliveryError> {
-    let (name, message) = (provider.provider(), outgoing.message.clone());
-    let unknown = |what| Err(DeliveryError::Unknown(Reason::new(name, what)));
-    let delivering = tokio::spawn(async move { provider.deliver(&message).await });
-    let stop = delivering.abort_handle();
-    let Ok(answer) = timeout(ATTEMPT, delivering).await else {
-        stop.abort();
-        return unknown("no answer in time");
+/// A provider that panics takes nothing with it.
+async fn attempt(provider: &dyn Deliver, message: &Message) -> Result<(), DeliveryError> {
+    let unknown = |what| {
+        Err(DeliveryError::Unknown(Reason::new(
+            provider.provider(),
+            what,
+        )))
     };
-    answer.unwrap_or_else(|_| unknown("it panicked"))
+    let delivering = AssertUnwindSafe(provider.deliver(message)).catch_unwind();
+    match timeout(ATTEMPT, delivering).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => unknown("it panicked"),
+        Err(_) => unknown("no answer in time"),
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

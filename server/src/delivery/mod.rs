@@ -10,6 +10,7 @@ pub mod messente;
 #[cfg(any(feature = "messente", feature = "webhook"))]
 mod post;
 pub mod round;
+mod settling;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 

@@ -1,10 +1,11 @@
 //! Every answer's form, and the status, code and message of every error: all in one table.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -318,14 +319,22 @@ pub(crate) fn raw(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// 201, but 200 for the Java client, which takes nothing else as success.
-pub(crate) fn created(headers: &HeaderMap) -> StatusCode {
-    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
-    let is_java = agent.is_some_and(|agent| agent.starts_with(b"verigator-java-"));
-    if is_java {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
+/// The status for what was made: 201, but 200 for the Java client, which takes nothing else as
+/// success.
+#[derive(Clone, Copy)]
+pub(crate) struct Created(pub(crate) StatusCode);
+
+impl<S: Sync> FromRequestParts<S> for Created {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(header::USER_AGENT);
+        let is_java = agent.is_some_and(|it| it.as_bytes().starts_with(b"verigator-java-"));
+        Ok(Self(if is_java {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        }))
     }
 }
 

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    answers::{Answer, ApiError, created},
+    answers::{Answer, ApiError, Created},
     fields::{Fields, invalid},
     idempotency::{Said, in_step},
+    stamp::RequestId,
 };
 use crate::{
     app::App,
@@ -52,13 +48,14 @@ struct StatusBody {
 pub(crate) async fn initiate(
     State(app): State<Arc<App>>,
     scope: UserScope,
+    Extension(RequestId(id)): Extension<RequestId>,
     claim: Option<Extension<Claim>>,
-    headers: HeaderMap,
+    Created(status): Created,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let fields = Fields::parse(&body)?;
     let method = method(fields.required("method")?)?;
-    let (id, rules) = (random::uuid()?, &app.rules);
+    let rules = &app.rules;
     let start = StartRequest {
         method,
         id,
@@ -69,12 +66,11 @@ pub(crate) async fn initiate(
     };
     // Asked for before the step, since it may be made before the step's answer is here.
     let attempt = (app.answer_after_attempt).then(|| app.courier.first_attempt(id));
-    let created = created(&headers);
     let keyed = claim.map(|Extension(claim)| {
-        let answer: Answers<Started> = Arc::new(move |it| initiated(it, created).kept());
+        let answer: Answers<Started> = Arc::new(move |it| initiated(it, status).kept());
         Keyed { claim, answer }
     });
-    let hold = app.courier.hold();
+    let hold = app.courier.hold(id);
     let once = app
         .store
         .start_authentication(scope, &start, hold, keyed)
@@ -95,7 +91,7 @@ pub(crate) async fn initiate(
             let _ = attempt.await;
         }
     }
-    Ok(in_step(initiated(&started, created)))
+    Ok(in_step(initiated(&started, status)))
 }
 
 fn initiated(started: &Result<Started, Refusal>, created: StatusCode) -> Answer {

@@ -7,9 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension,
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -19,13 +18,14 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
 use super::{
+    admit::operate,
     answers::{ApiError, is_kept, raw},
     authenticate::Caller,
     operation::Operation,
+    stamp::RequestId,
 };
 use crate::{
     app::App,
-    random,
     store::{Claim, Claimed, Once, Refusal, StoreError, StoredAnswer},
 };
 
@@ -34,20 +34,17 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs a POST or PUT with a key once.
 pub(crate) async fn idempotency(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    app: &Arc<App>,
+    caller: Caller,
     request: Request,
     next: Next,
-) -> Response {
+) -> Result<Response, ApiError> {
     if !matches!(*request.method(), Method::POST | Method::PUT) {
-        return next.run(request).await;
+        return Ok(operate(next, request).await);
     }
-    match key(request.headers()) {
-        Ok(None) => next.run(request).await,
-        Ok(Some(key)) => once(&app, caller, key, request, next)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
-        Err(error) => error.into_response(),
+    match key(request.headers())? {
+        None => Ok(operate(next, request).await),
+        Some(key) => once(app, caller, key, request, next).await,
     }
 }
 
@@ -75,13 +72,14 @@ async fn once(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
+    let &RequestId(id) = parts.extensions.get().ok_or(ApiError::Internal)?;
     let body = body
         .collect()
         .await
         .map_err(|_| ApiError::UnreadableBody)?
         .to_bytes();
     let claim = Claim::new(
-        random::uuid()?,
+        id,
         account,
         key,
         fingerprint(&parts, &body),
@@ -92,7 +90,7 @@ async fn once(
     let mut request = Request::from_parts(parts, Body::from(body));
     if in_step {
         request.extensions_mut().insert(claim.clone());
-        let response = next.run(request).await;
+        let response = operate(next, request).await;
         // Without a step, there was something wrong with the request itself.
         let is_seen_to = response.extensions().get::<InStep>().is_some();
         if is_seen_to || response.status().is_server_error() {
@@ -104,7 +102,7 @@ async fn once(
         };
     }
     match claim_key(app, &claim).await? {
-        Claimed::Run => settle(app, claim, next.run(request).await).await,
+        Claimed::Run => settle(app, claim, operate(next, request).await).await,
         claimed => before(claimed),
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Knows no rule of an authentication and no row of a store; each resource file reads a request,
 //! asks the store for one step and says what came of it. A request passes, from the outside in:
-//! `stamp` (its id, its own task), `authenticate`, `body`, `idempotency`, and its resource.
+//! `stamp` (its id, its own task), `admit` (`authenticate`, `body`, `idempotency`), and its resource.
 
+mod admit;
 mod answers;
 mod auth;
 mod authenticate;

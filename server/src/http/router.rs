@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Router, middleware,
-    response::IntoResponse,
     routing::{get, post},
 };
-use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    answers::ApiError, auth, authenticate::authenticate, body::body, health,
-    idempotency::idempotency, openapi, reports, services, stamp::stamp, totp, users,
+    admit::admit, answers::ApiError, auth, body::body, health, openapi, reports, services,
+    stamp::stamp, totp, users,
 };
 use crate::app::App;
 
@@ -23,17 +21,10 @@ pub fn router(app: &Arc<App>) -> Router {
 /// Every path, with an answer for those that are none.
 pub fn routes(app: &Arc<App>) -> Router {
     let state = || Arc::clone(app);
-    let caught = || CatchPanicLayer::custom(|_| ApiError::Internal.into_response());
-    // The last layer is the outermost.
-    let api = api()
-        .route_layer(caught())
-        .route_layer(middleware::from_fn_with_state(state(), idempotency))
-        .route_layer(middleware::from_fn_with_state(state(), body))
-        .route_layer(middleware::from_fn_with_state(state(), authenticate));
+    let api = api().route_layer(middleware::from_fn_with_state(state(), admit));
     let mut reports = Router::new();
     for (provider, read) in &app.reports {
         let report = reports::report(provider, Arc::clone(read))
-            .route_layer(caught())
             .route_layer(middleware::from_fn_with_state(state(), body));
         reports = reports.route(&format!("/delivery/{provider}"), report);
     }

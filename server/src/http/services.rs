@@ -2,18 +2,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use axum::{
-    Extension,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    answers::{ApiError, created, ctime, deleted, json_answer},
+    answers::{ApiError, Created, ctime, deleted, json_answer},
     authenticate::Caller,
     fields::{Fields, invalid},
 };
@@ -44,7 +39,7 @@ impl From<Service> for ServiceBody {
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Extension(Caller(account)): Extension<Caller>,
-    headers: HeaderMap,
+    Created(status): Created,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let fields = Fields::parse(&body)?;
@@ -57,7 +52,7 @@ pub(crate) async fn create(
         created_at: app.clock.now(),
     };
     let service = app.store.create_service(&service).await?;
-    Ok(json_answer(created(&headers), &ServiceBody::from(service)))
+    Ok(json_answer(status, &ServiceBody::from(service)))
 }
 
 pub(crate) async fn get(

@@ -1,6 +1,6 @@
 //! What every answer carries, and the task every request runs in.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{Request, State},
@@ -8,6 +8,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
+use uuid::Uuid;
 
 use super::{answers::ApiError, health, operation::Operation};
 use crate::{app::App, random};
@@ -19,9 +21,18 @@ const IDEMPOTENCY: HeaderName = HeaderName::from_static("verigator-idempotency")
 #[derive(Debug, Clone, Copy)]
 pub struct HangUp;
 
-/// Runs the request in a task of its own, so that a client that hangs up does not stop an
-/// operation half-way, and stamps the answer with an id that the log has too.
-pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// An extension of a request: its id, which is new for each. What it makes happen once has this id,
+/// too: its claim of a key, and the authentication that it starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId(pub(crate) Uuid);
+
+/// Runs the request in a task of its own if it has to wait, so that a client that hangs up does not
+/// stop an operation half-way, and stamps the answer with an id that the log has too.
+pub(crate) async fn stamp(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = match random::uuid() {
         Ok(id) => id,
         Err(error) => return ApiError::from(error).into_response(),
@@ -30,11 +41,16 @@ pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: N
     let path = request.uri().path();
     let operation = Operation::of(&method, path).map_or("-", Operation::as_str);
     let is_watching = health::is_watching(path);
+    request.extensions_mut().insert(RequestId(id));
     let begun = Instant::now();
-    let mut response = match app.running.requests.spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::Internal.into_response(),
+    let answering = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut answering = Box::pin(app.running.requests.track_future(answering));
+    // What waits for nothing, such as a store in memory, is done by now and needs no task.
+    let answered = match answering.as_mut().now_or_never() {
+        Some(answered) => answered.ok(),
+        None => tokio::spawn(answering).await.ok().and_then(Result::ok),
     };
+    let mut response = answered.unwrap_or_else(|| ApiError::Internal.into_response());
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     app.metrics.answered(operation, status);

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    answers::{ApiError, created, ctime, deleted, json_answer},
+    answers::{ApiError, Created, ctime, deleted, json_answer},
     fields::{Fields, invalid},
 };
 use crate::{
@@ -51,7 +47,7 @@ impl From<User> for UserBody {
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     scope: ServiceScope,
-    headers: HeaderMap,
+    Created(status): Created,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let fields = Fields::parse(&body)?;
@@ -68,7 +64,7 @@ pub(crate) async fn create(
         created_at: app.clock.now(),
     };
     let user = app.store.create_user(scope, &user).await?;
-    Ok(json_answer(created(&headers), &UserBody::from(user)))
+    Ok(json_answer(status, &UserBody::from(user)))
 }
 
 pub(crate) async fn get_all(

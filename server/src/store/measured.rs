@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
-    Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User, UserScope,
+    Service, ServiceScope, Settlement, Started, Store, StoreError, StoredAnswer, User, UserScope,
 };
 use crate::{
     engine::{
@@ -120,7 +120,7 @@ pass_on! {
     remove_totp(scope: UserScope) -> bool;
     unlock_user(user: Uuid) -> ();
     pick_up_messages(pickup: Pickup) -> PickedUp;
-    settle_message(id: Uuid, lease: Uuid, settled: Settled) -> ();
+    settle_messages(settlements: &[Settlement]) -> ();
     queue(at_most: u32) -> Queue;
     claim_key(claim: &Claim) -> Claimed;
     keep_answer(claim: &Claim, answer: &StoredAnswer) -> ();

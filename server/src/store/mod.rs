@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub use self::{
     idempotency::{Answers, Claim, Claimed, Keyed, Once, StoredAnswer},
     migrated::Migrated,
-    outbox::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled},
+    outbox::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled, Settlement},
     records::{Account, NewService, NewUser, Service, User},
 };
 use crate::engine::{
@@ -243,14 +243,10 @@ pub trait Store: Send + Sync {
     /// when the lease is over.
     async fn pick_up_messages(&self, pickup: Pickup) -> Result<PickedUp, StoreError>;
 
-    /// Says what becomes of a message that was picked up. Does nothing when its lease was over and
-    /// another has it.
-    async fn settle_message(
-        &self,
-        id: Uuid,
-        lease: Uuid,
-        settled: Settled,
-    ) -> Result<(), StoreError>;
+    /// Says what becomes of messages that were picked up. Leaves alone those whose lease was over
+    /// and that another has. When it fails, some may be settled and others not: it may be said of
+    /// all once more.
+    async fn settle_messages(&self, settlements: &[Settlement]) -> Result<(), StoreError>;
 
     /// How full the outbox is. Cheap at any length: no more than `at_most` messages are counted.
     async fn queue(&self, at_most: u32) -> Result<Queue, StoreError>;

@@ -61,6 +61,17 @@ pub struct Outgoing {
     pub failures: u32,
 }
 
+/// What is said of a message that was picked up, or put in with a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// The message's id.
+    pub id: Uuid,
+    /// Whose hold on it ends.
+    pub lease: Uuid,
+    /// What becomes of it.
+    pub settled: Settled,
+}
+
 /// What becomes of a message that was picked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {

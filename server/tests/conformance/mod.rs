@@ -48,6 +48,7 @@ pub(crate) async fn while_keys_are_replaced(store: Shared) {
     keys::keys(&store).await;
     outbox::outbox(&store).await;
     outbox::held(&store).await;
+    outbox::settled_together(&store).await;
     races::budgets_in_parallel(&store).await;
     races::keys_in_parallel(&store).await;
 }
@@ -71,6 +72,7 @@ pub(crate) async fn all(store: Shared) {
     once::once_again(&store).await;
     outbox::outbox(&store).await;
     outbox::held(&store).await;
+    outbox::settled_together(&store).await;
     outbox::queue(&store).await;
     outbox::outbox_in_parallel(&store).await;
     outbox::what_is_replaced_leaves(&store).await;

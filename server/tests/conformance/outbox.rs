@@ -1,5 +1,7 @@
 //! Messages that must be sent.
 
+use verigator_server::store::Settlement;
+
 use super::*;
 
 async fn pick_up(store: &Shared, lease: Uuid, second: i64, at_most: u32) -> PickedUp {
@@ -14,6 +16,11 @@ async fn pick_up(store: &Shared, lease: Uuid, second: i64, at_most: u32) -> Pick
     store.pick_up_messages(pickup).await.unwrap()
 }
 
+async fn settle(store: &Shared, id: Uuid, lease: Uuid, settled: Settled) {
+    let settlement = Settlement { id, lease, settled };
+    store.settle_messages(&[settlement]).await.unwrap();
+}
+
 /// Each test begins and ends with an empty outbox.
 async fn clear(store: &Shared) {
     let lease = Uuid::new_v4();
@@ -23,8 +30,7 @@ async fn clear(store: &Shared) {
             return;
         }
         for it in picked {
-            let over = store.settle_message(it.id, lease, Settled::Over);
-            over.await.unwrap();
+            settle(store, it.id, lease, Settled::Over).await;
         }
     }
 }
@@ -58,7 +64,7 @@ pub(super) async fn outbox(store: &Shared) {
     assert!(pick_up(store, mine, 64, 9).await.messages.is_empty());
 
     // One is tried again later, one is over; whoever lost a lease settles nothing.
-    let settle = async |id, lease, settled| store.settle_message(id, lease, settled).await.unwrap();
+    let settle = async |id, lease, settled| settle(store, id, lease, settled).await;
     settle(first.id, other, Settled::Over).await;
     settle(first.id, mine, Settled::Again(at(20))).await;
     settle(second.id, other, Settled::Over).await;
@@ -78,6 +84,45 @@ pub(super) async fn outbox(store: &Shared) {
     assert!(none.messages.is_empty() && none.next.is_none());
 }
 
+/// Many are settled together, each in its own way, and those of another are left alone.
+pub(super) async fn settled_together(store: &Shared) {
+    clear(store).await;
+    for second in 0..6 {
+        sent_pin(store, some_user(store).await, second).await;
+    }
+    let [mine, other] = [Uuid::new_v4(), Uuid::new_v4()];
+    let mut picked = pick_up(store, mine, 4, 9).await.messages;
+    picked.extend(pick_up(store, other, 5, 9).await.messages);
+    let ids: Vec<Uuid> = picked.iter().map(|it| it.id).collect();
+    let say = |n: usize, lease, settled| Settlement {
+        id: ids[n],
+        lease,
+        settled,
+    };
+    let said = [
+        say(0, mine, Settled::Over),
+        say(1, mine, Settled::Again(at(20))),
+        say(2, mine, Settled::Over),
+        // Another's lease, which is among these, too.
+        say(3, other, Settled::Over),
+        say(4, mine, Settled::Again(at(30))),
+        say(5, other, Settled::Over),
+    ];
+    // Nothing more happens the second time, as when the first answer was lost.
+    for _ in 0..2 {
+        store.settle_messages(&said).await.unwrap();
+        assert_eq!(store.queue(9).await.unwrap().messages, 3);
+    }
+    store.settle_messages(&[]).await.unwrap();
+    let left = pick_up(store, mine, 1_000, 9).await.messages;
+    let mut left: Vec<(Uuid, u32)> = left.iter().map(|it| (it.id, it.failures)).collect();
+    let mut expected = [(ids[1], 1), (ids[3], 0), (ids[4], 1)];
+    left.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    clear(store).await;
+}
+
 /// What is put in on hold comes to nobody else until that is over.
 pub(super) async fn held(store: &Shared) {
     clear(store).await;
@@ -91,7 +136,7 @@ pub(super) async fn held(store: &Shared) {
             other => panic!("not started: {other:?}"),
         }
     };
-    let settle = async |id, lease, settled| store.settle_message(id, lease, settled).await.unwrap();
+    let settle = async |id, lease, settled| settle(store, id, lease, settled).await;
     let mine = hold(0).await;
     sent_pin(store, two, 1).await;
     let other = Uuid::new_v4();
@@ -152,7 +197,7 @@ pub(super) async fn queue(store: &Shared) {
     let picked = pick_up(store, lease, 6, 9).await.messages;
     assert_eq!(picked.len(), 2);
     is(9, 3, Some(7)).await;
-    let settle = async |id, settled| store.settle_message(id, lease, settled).await.unwrap();
+    let settle = async |id, settled| settle(store, id, lease, settled).await;
     settle(picked[0].id, Settled::Over).await;
     is(9, 2, Some(7)).await;
     settle(picked[1].id, Settled::Again(at(4))).await;
@@ -215,8 +260,7 @@ pub(super) async fn what_is_replaced_leaves(store: &Shared) {
         let newer = sent_pin(store, one, second + 40).await;
         if comes_back {
             let again = Settled::Again(at(second + 41));
-            let settle = store.settle_message(picked[0].id, mine, again);
-            settle.await.unwrap();
+            settle(store, picked[0].id, mine, again).await;
         }
         assert_eq!(pins(store, second + 100).await, [newer], "{comes_back}");
     }

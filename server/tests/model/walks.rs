@@ -8,8 +8,8 @@ use verigator_server::{
     engine::authentication::{Check, CheckRequest, Confirm, Enrol, Method, Start, StartRequest},
     random,
     store::{
-        Account, Hold, NewService, NewUser, Pickup, ServiceScope, Settled, Started, Store,
-        UserScope,
+        Account, Hold, NewService, NewUser, Pickup, ServiceScope, Settled, Settlement, Started,
+        Store, UserScope,
     },
 };
 
@@ -237,7 +237,8 @@ async fn follow(
             settled,
         } => {
             let (id, lease) = (system.id(message), lease(server));
-            store.settle_message(id, lease, settled).await.unwrap();
+            let settlement = Settlement { id, lease, settled };
+            store.settle_messages(&[settlement]).await.unwrap();
         }
     }
 }
@@ -254,8 +255,11 @@ async fn clear(store: &Arc<dyn Store>) {
         at_most: 100,
     };
     let picked = store.pick_up_messages(pickup).await.unwrap();
-    for it in picked.messages {
-        let over = store.settle_message(it.id, pickup.hold.lease, Settled::Over);
-        over.await.unwrap();
-    }
+    let over = picked.messages.iter().map(|it| Settlement {
+        id: it.id,
+        lease: pickup.hold.lease,
+        settled: Settled::Over,
+    });
+    let over: Vec<Settlement> = over.collect();
+    store.settle_messages(&over).await.unwrap();
 }

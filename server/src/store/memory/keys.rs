@@ -13,7 +13,8 @@ use crate::store::{Claim, Claimed, StoredAnswer};
 /// Keys and what became of them.
 #[derive(Default)]
 pub(super) struct Keys {
-    rows: HashMap<Name, Row>,
+    /// Boxed, so that a table that grows has little to move.
+    rows: HashMap<Name, Box<Row>>,
     /// Keys in the order they were claimed, with the moment after which they are of no use, so
     /// that old ones are found without a search.
     claimed: VecDeque<(Timestamp, Name)>,
@@ -61,7 +62,7 @@ impl Keys {
             until,
             answer,
         };
-        self.rows.insert(name, row);
+        self.rows.insert(name, Box::new(row));
     }
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Claimed {

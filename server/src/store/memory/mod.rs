@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::{keys::Keys, outbox::Outbox, sent::Sent};
 use super::{
     Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
-    Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    Refusal, Service, ServiceScope, Settlement, Started, Store, StoreError, StoredAnswer, User,
     UserScope,
 };
 use crate::engine::{
@@ -351,13 +351,11 @@ impl Store for MemoryStore {
         Ok(self.data().outbox.pick_up(&pickup))
     }
 
-    async fn settle_message(
-        &self,
-        id: Uuid,
-        lease: Uuid,
-        settled: Settled,
-    ) -> Result<(), StoreError> {
-        self.data().outbox.settle(id, lease, settled);
+    async fn settle_messages(&self, settlements: &[Settlement]) -> Result<(), StoreError> {
+        let mut data = self.data();
+        for settlement in settlements {
+            data.outbox.settle(settlement);
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     engine::message::Message,
-    store::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled, outbox::put_in},
+    store::{Hold, Outgoing, PickedUp, Pickup, Queue, Settled, Settlement, outbox::put_in},
 };
 
 /// The messages, by their ids.
@@ -92,7 +92,7 @@ impl Outbox {
         self.due.first().map(|(due, _)| *due)
     }
 
-    pub(super) fn settle(&mut self, id: Uuid, lease: Uuid, settled: Settled) {
+    pub(super) fn settle(&mut self, &Settlement { id, lease, settled }: &Settlement) {
         let Some(row) = self.rows.get_mut(&id) else {
             return;
         };

@@ -44,7 +44,7 @@ use self::{
 };
 use super::{
     Account, Claim, Claimed, Hold, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup,
-    Queue, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
+    Queue, Service, ServiceScope, Settlement, Started, Store, StoreError, StoredAnswer, User,
     UserScope,
 };
 use crate::engine::{
@@ -277,13 +277,8 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn settle_message(
-        &self,
-        id: Uuid,
-        lease: Uuid,
-        settled: Settled,
-    ) -> Result<(), StoreError> {
-        self.run(|db| async move { outbox::settle(&db, id, lease, settled).await })
+    async fn settle_messages(&self, settlements: &[Settlement]) -> Result<(), StoreError> {
+        self.run(|db| async move { outbox::settle(&db, settlements).await })
             .await
     }
 

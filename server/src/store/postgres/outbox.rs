@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::{
     failure::Failure,
-    session::{Session, call},
+    session::{Session, Value, call},
 };
 use crate::{
     engine::keys::Keys,
     store::{
-        Outgoing, PickedUp, Pickup, Queue, Settled,
+        Outgoing, PickedUp, Pickup, Queue, Settled, Settlement,
         sealed::{SealedError, message, micros, moment},
     },
 };
@@ -96,23 +96,30 @@ pub(super) async fn queue(db: &Session, at_most: u32) -> Result<Queue, Failure> 
     })
 }
 
-pub(super) async fn settle(
-    db: &Session,
-    id: Uuid,
-    lease: Uuid,
-    settled: Settled,
-) -> Result<(), Failure> {
-    match settled {
-        Settled::Over => {
-            let delete = "DELETE FROM outbox WHERE id = $1 AND lease = $2";
-            db.ask([call(delete, &[&id, &lease])]).await?;
+const OVER: &str = "
+    DELETE FROM outbox USING unnest($1::uuid[], $2::uuid[]) AS done (id, lease)
+    WHERE outbox.id = done.id AND outbox.lease = done.lease";
+
+const AGAIN: &str = "
+    UPDATE outbox SET due = again.due, lease = NULL, failures = failures + 1
+    FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS again (id, lease, due)
+    WHERE outbox.id = again.id AND outbox.lease = again.lease";
+
+pub(super) async fn settle(db: &Session, settlements: &[Settlement]) -> Result<(), Failure> {
+    let mut over: (Vec<Uuid>, Vec<Uuid>) = Default::default();
+    let mut again: (Vec<Uuid>, Vec<Uuid>, Vec<i64>) = Default::default();
+    for &Settlement { id, lease, settled } in settlements {
+        match settled {
+            Settled::Over => over.extend([(id, lease)]),
+            Settled::Again(at) => again.extend([(id, lease, micros(at))]),
         }
-        Settled::Again(at) => {
-            let again = "
-                UPDATE outbox SET due = $3, lease = NULL, failures = failures + 1
-                WHERE id = $1 AND lease = $2";
-            db.ask([call(again, &[&id, &lease, &micros(at)])]).await?;
-        }
+    }
+    if !over.0.is_empty() {
+        db.ask([call(OVER, &[&over.0, &over.1])]).await?;
+    }
+    if !again.0.is_empty() {
+        let values: [Value<'_>; 3] = [&again.0, &again.1, &again.2];
+        db.ask([call(AGAIN, &values)]).await?;
     }
     Ok(())
 }

@@ -28,8 +28,8 @@ use self::{
 };
 use super::{
     Account, Claim, Claimed, Hold, Keyed, Migrated, NewService, NewUser, Once, PickedUp, Pickup,
-    Queue, Refusal, Service, ServiceScope, Settled, Started, Store, StoreError, StoredAnswer, User,
-    UserScope,
+    Queue, Refusal, Service, ServiceScope, Settlement, Started, Store, StoreError, StoredAnswer,
+    User, UserScope,
     sealed::{self, key::Hashes, micros, moment, state::StateRow},
 };
 use crate::{
@@ -509,13 +509,9 @@ impl Store for SqliteStore {
         self.writer.run(take).await
     }
 
-    async fn settle_message(
-        &self,
-        id: Uuid,
-        lease: Uuid,
-        settled: Settled,
-    ) -> Result<(), StoreError> {
-        let settle = move |db: &Connection| outbox::settle(db, id, lease, settled);
+    async fn settle_messages(&self, settlements: &[Settlement]) -> Result<(), StoreError> {
+        let settlements = settlements.to_vec();
+        let settle = move |db: &Connection| outbox::settle(db, &settlements);
         self.writer.run(settle).await
     }
 

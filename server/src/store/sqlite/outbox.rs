@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     engine::{keys::Keys, message::Message},
     store::{
-        Hold, Outgoing, PickedUp, Pickup, Queue, Settled, StoreError,
+        Hold, Outgoing, PickedUp, Pickup, Queue, Settled, Settlement, StoreError,
         outbox::put_in,
         sealed::{
             SealedError,
@@ -95,23 +95,18 @@ pub(super) fn queue(db: &Connection, at_most: u32) -> Result<Queue, StoreError> 
     })
 }
 
-pub(super) fn settle(
-    db: &Connection,
-    id: Uuid,
-    lease: Uuid,
-    settled: Settled,
-) -> Result<(), StoreError> {
-    match settled {
-        Settled::Over => db
-            .prepare_cached("DELETE FROM outbox WHERE id = ?1 AND lease = ?2")?
-            .execute((id, lease))?,
-        Settled::Again(at) => db
-            .prepare_cached(
-                "UPDATE outbox SET due = ?3, lease = NULL, failures = failures + 1
-                 WHERE id = ?1 AND lease = ?2",
-            )?
-            .execute((id, lease, micros(at)))?,
-    };
+pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<(), StoreError> {
+    let mut over = db.prepare_cached("DELETE FROM outbox WHERE id = ?1 AND lease = ?2")?;
+    let mut again = db.prepare_cached(
+        "UPDATE outbox SET due = ?3, lease = NULL, failures = failures + 1
+         WHERE id = ?1 AND lease = ?2",
+    )?;
+    for Settlement { id, lease, settled } in settlements {
+        match settled {
+            Settled::Over => over.execute((id, lease))?,
+            Settled::Again(at) => again.execute((id, lease, micros(*at)))?,
+        };
+    }
     Ok(())
 }
 
