@@ -87,7 +87,8 @@ impl Client {
         // Turns the runtime's driver once, so that a kept connection which the server has closed
         // since is seen to be closed before a request is written to it.
         tokio::task::yield_now().await;
-        self.attempts(request)
+        // Boxed: it is large, and each caller that carried it about would copy it.
+        Box::pin(self.attempts(request))
             .await
             .map_err(|error| error.operation_is(request.operation))
     }
