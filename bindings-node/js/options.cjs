@@ -52,10 +52,16 @@ function clientOptions(username, password, endpoint, options) {
 }
 
 /**
+ * What the native part has defaults for is in `settings`.
+ *
  * @param {string} operation
  * @param {unknown} options
+ * @returns {Pick<Said, 'signal' | 'method'> & { settings?: Omit<Said, 'signal' | 'method'> }}
  */
 function callOptions(operation, options) {
+  if (options === undefined || options === null) {
+    return {};
+  }
   const checks = operation.startsWith('auth.verify') ? VERIFY : CALL;
   /** @type {Said} */
   const { signal, method, ...settings } = check.object(options, checks, InvalidArgumentError);

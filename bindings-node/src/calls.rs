@@ -18,6 +18,7 @@ use crate::operation;
 
 /// What a call says for itself. Durations are milliseconds.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct CallSettings {
     /// How long one attempt may take.
     pub timeout: Option<f64>,
@@ -64,8 +65,9 @@ impl Calls {
         client: &Client,
         operation: String,
         given: Vec<String>,
-        settings: CallSettings,
+        settings: Option<CallSettings>,
     ) {
+        let settings = settings.unwrap_or_default();
         let call = operation::call(&operation, given)
             .ok_or_else(|| verigator::Error::bug("no such operation, or not its arguments"));
         let options = call_options(
