@@ -1,6 +1,7 @@
 // Authentications: send a PIN or ask the authenticator, and check what the user typed.
 'use strict';
 
+const { callSite } = require('./failure.cjs');
 const { Verification } = require('./models.cjs');
 
 /**
@@ -29,8 +30,9 @@ class Auth {
    * @param {CallOptions} [options]
    */
   async initiate(serviceId, userId, method, options) {
+    const site = callSite(this.initiate);
     const given = { serviceId, userId, method };
-    const finished = await this.#client.call('auth.initiate', given, options);
+    const finished = await this.#client.call(site, 'auth.initiate', given, options);
     return /** @type {string} */ (finished.method);
   }
 
@@ -41,7 +43,9 @@ class Auth {
    * @param {VerifyOptions} [options]
    */
   async verify(serviceId, userId, token, options) {
-    return (await this.#said('auth.verify', serviceId, userId, token, options)).verified;
+    const site = callSite(this.verify);
+    const given = { serviceId, userId, token };
+    return (await this.#said(site, 'auth.verify', given, options)).verified;
   }
 
   /**
@@ -51,7 +55,9 @@ class Auth {
    * @param {VerifyOptions} [options]
    */
   async verifyDetailed(serviceId, userId, token, options) {
-    return this.#said('auth.verify', serviceId, userId, token, options);
+    const site = callSite(this.verifyDetailed);
+    const given = { serviceId, userId, token };
+    return this.#said(site, 'auth.verify', given, options);
   }
 
   /**
@@ -61,19 +67,19 @@ class Auth {
    * @param {VerifyOptions} [options]
    */
   async verifyOrThrow(serviceId, userId, token, options) {
-    return this.#said('auth.verify_or_error', serviceId, userId, token, options);
+    const site = callSite(this.verifyOrThrow);
+    const given = { serviceId, userId, token };
+    return this.#said(site, 'auth.verify_or_error', given, options);
   }
 
   /**
+   * @param {import('./failure.cjs').CallSite} site
    * @param {string} operation
-   * @param {string} serviceId
-   * @param {string} userId
-   * @param {string} token
+   * @param {{ serviceId: string, userId: string, token: string }} given
    * @param {VerifyOptions} [options]
    */
-  async #said(operation, serviceId, userId, token, options) {
-    const given = { serviceId, userId, token };
-    const { verification } = await this.#client.call(operation, given, options);
+  async #said(site, operation, given, options) {
+    const { verification } = await this.#client.call(site, operation, given, options);
     return new Verification(/** @type {VerificationFields} */ (verification));
   }
 }

@@ -5,7 +5,7 @@
 const { start } = require('./calls.cjs');
 const check = require('./check.cjs');
 const { InvalidArgumentError, RequestAbortedError, VerigatorError } = require('./errors.cjs');
-const { bug, callSite, calledFrom, errorOf } = require('./failure.cjs');
+const { bug, calledFrom, errorOf } = require('./failure.cjs');
 const { log } = require('./log.cjs');
 const native = require('./native.cjs');
 const { callOptions, clientOptions } = require('./options.cjs');
@@ -43,17 +43,22 @@ class Client {
   }
 
   /**
+   * @param {import('./failure.cjs').CallSite} site where an error is said to come from
    * @param {string} operation
    * @param {Record<string, unknown>} given the arguments by name, in the operation's order
    * @param {unknown} options
    * @returns {Promise<Finished>}
    */
-  async call(operation, given, options) {
-    const site = callSite(this.call);
+  async call(site, operation, given, options) {
     const began = performance.now();
     const name = operation === 'auth.verify_or_error' ? 'auth.verify' : operation;
+    let running;
     try {
-      const finished = await this.#run(operation, name, given, options);
+      running = this.#begin(operation, name, given, options);
+      const finished = await running.finished;
+      if (finished.error) {
+        throw errorOf(finished.error);
+      }
       log(this.#logger, () => `${name} done ${since(began)}`);
       return finished;
     } catch (error) {
@@ -63,6 +68,8 @@ class Client {
         calledFrom(error, site);
       }
       throw error;
+    } finally {
+      running?.unwatch?.();
     }
   }
 
@@ -72,34 +79,27 @@ class Client {
    * @param {Record<string, unknown>} given
    * @param {unknown} options
    */
-  async #run(operation, name, given, options) {
+  #begin(operation, name, given, options) {
     const { signal, method, settings } = callOptions(operation, options);
-    const texts = Object.entries(given).map(([argument, value]) =>
-      check.required(argument, value, check.text, InvalidArgumentError),
-    );
+    const texts = [];
+    for (const argument in given) {
+      texts.push(check.required(argument, given[argument], check.text, InvalidArgumentError));
+    }
     if (method !== undefined) {
       texts.push(method);
     }
     if (signal?.aborted) {
       throw aborted(name, signal, false);
     }
-    const running = this.#start(operation, texts, settings);
-    const unwatch = signal && onAbort(signal, () => running.abort(aborted(name, signal, true)));
-    try {
-      const finished = await running.finished;
-      if (finished.error) {
-        throw errorOf(finished.error);
-      }
-      return finished;
-    } finally {
-      unwatch?.();
-    }
+    const { finished, abort } = this.#start(operation, texts, settings);
+    const unwatch = signal && onAbort(signal, () => abort(aborted(name, signal, true)));
+    return { finished, unwatch };
   }
 
   /**
    * @param {string} operation
    * @param {string[]} texts
-   * @param {import('../native/index.js').CallSettings} settings
+   * @param {import('../native/index.js').CallSettings | undefined} settings
    */
   #start(operation, texts, settings) {
     try {

@@ -10,7 +10,8 @@ const errors = require('./errors.cjs');
  */
 
 /**
- * Remembers who calls. The text is made only if it is asked for.
+ * Remembers who calls. The text is made only if it is asked for, but each function in between is
+ * looked at: so this is called by the one that the caller knows.
  *
  * @param {Function} below what to leave out, with all that it called
  * @returns {CallSite}

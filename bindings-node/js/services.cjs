@@ -1,6 +1,7 @@
 // Services: create, get, delete.
 'use strict';
 
+const { callSite } = require('./failure.cjs');
 const { Service } = require('./models.cjs');
 
 /**
@@ -27,7 +28,8 @@ class Services {
    * @param {CallOptions} [options]
    */
   async create(domain, name, options) {
-    return this.#made(await this.#client.call('services.create', { domain, name }, options));
+    const site = callSite(this.create);
+    return this.#made(await this.#client.call(site, 'services.create', { domain, name }, options));
   }
 
   /**
@@ -35,7 +37,8 @@ class Services {
    * @param {CallOptions} [options]
    */
   async get(id, options) {
-    return this.#made(await this.#client.call('services.get', { id }, options));
+    const site = callSite(this.get);
+    return this.#made(await this.#client.call(site, 'services.get', { id }, options));
   }
 
   /**
@@ -43,7 +46,8 @@ class Services {
    * @param {CallOptions} [options]
    */
   async delete(id, options) {
-    await this.#client.call('services.delete', { id }, options);
+    const site = callSite(this.delete);
+    await this.#client.call(site, 'services.delete', { id }, options);
   }
 
   /** @param {{ service?: ServiceFields }} finished */

@@ -1,6 +1,7 @@
 // Authenticator apps: enrol, confirm, remove.
 'use strict';
 
+const { callSite } = require('./failure.cjs');
 const { Enrolment } = require('./models.cjs');
 
 /**
@@ -22,7 +23,9 @@ class Totp {
    * @param {CallOptions} [options]
    */
   async enrol(serviceId, userId, options) {
-    const { enrolment } = await this.#client.call('totp.enrol', { serviceId, userId }, options);
+    const site = callSite(this.enrol);
+    const given = { serviceId, userId };
+    const { enrolment } = await this.#client.call(site, 'totp.enrol', given, options);
     return new Enrolment(/** @type {EnrolmentFields} */ (enrolment));
   }
 
@@ -33,8 +36,9 @@ class Totp {
    * @param {CallOptions} [options]
    */
   async confirm(serviceId, userId, token, options) {
+    const site = callSite(this.confirm);
     const given = { serviceId, userId, token };
-    const { confirmed } = await this.#client.call('totp.confirm', given, options);
+    const { confirmed } = await this.#client.call(site, 'totp.confirm', given, options);
     return /** @type {boolean} */ (confirmed);
   }
 
@@ -44,7 +48,8 @@ class Totp {
    * @param {CallOptions} [options]
    */
   async remove(serviceId, userId, options) {
-    await this.#client.call('totp.remove', { serviceId, userId }, options);
+    const site = callSite(this.remove);
+    await this.#client.call(site, 'totp.remove', { serviceId, userId }, options);
   }
 }
 

@@ -1,6 +1,7 @@
 // The users of a service: create, get, list, delete.
 'use strict';
 
+const { callSite } = require('./failure.cjs');
 const { User } = require('./models.cjs');
 
 /**
@@ -28,8 +29,9 @@ class Users {
    * @param {CallOptions} [options]
    */
   async create(serviceId, number, username, options) {
+    const site = callSite(this.create);
     const given = { serviceId, number, username };
-    const { user } = await this.#client.call('users.create', given, options);
+    const { user } = await this.#client.call(site, 'users.create', given, options);
     return this.#made(user, serviceId);
   }
 
@@ -39,7 +41,8 @@ class Users {
    * @param {CallOptions} [options]
    */
   async get(serviceId, id, options) {
-    const { user } = await this.#client.call('users.get', { serviceId, id }, options);
+    const site = callSite(this.get);
+    const { user } = await this.#client.call(site, 'users.get', { serviceId, id }, options);
     return this.#made(user, serviceId);
   }
 
@@ -48,7 +51,8 @@ class Users {
    * @param {CallOptions} [options]
    */
   async getAll(serviceId, options) {
-    const { users } = await this.#client.call('users.get_all', { serviceId }, options);
+    const site = callSite(this.getAll);
+    const { users } = await this.#client.call(site, 'users.get_all', { serviceId }, options);
     return /** @type {UserFields[]} */ (users).map((user) => this.#made(user, serviceId));
   }
 
@@ -58,7 +62,8 @@ class Users {
    * @param {CallOptions} [options]
    */
   async delete(serviceId, id, options) {
-    await this.#client.call('users.delete', { serviceId, id }, options);
+    const site = callSite(this.delete);
+    await this.#client.call(site, 'users.delete', { serviceId, id }, options);
   }
 
   /**
