@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jiff::Timestamp;
@@ -24,9 +24,11 @@ impl Clock for SystemClock {
         reason = "this is where the time comes from"
     )]
     fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
-        // None but at the ends of time.
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+        // jiff's own `now` panics past the end of its time, and whatever panics with an error links
+        // in the text of all errors.
+        Timestamp::try_from(SystemTime::now())
+            .and_then(|now| Timestamp::from_microsecond(now.as_microsecond()))
+            .unwrap_or(Timestamp::MAX)
     }
 }
 

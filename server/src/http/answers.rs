@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::Offset};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -345,7 +345,7 @@ pub(crate) fn deleted() -> Response {
 
 /// UTC with six decimals and without a zone, as the service wrote it.
 pub(crate) fn ctime(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+    format!("{:.6}", Offset::UTC.to_datetime(time))
 }
 
 #[cfg(test)]
