@@ -2,10 +2,12 @@
 //! own. One is cheapest: the calls wait for the network, not for a core.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::per_process::PerProcess;
@@ -16,7 +18,20 @@ static SHUT_DOWN: AtomicBool = AtomicBool::new(false);
 struct Worker {
     handle: Handle,
     /// Taken when it is shut down.
-    runtime: Mutex<Option<Runtime>>,
+    life: Mutex<Option<Life>>,
+}
+
+struct Life {
+    /// How long its end may take. It ends, too, when this is dropped.
+    stop: oneshot::Sender<Duration>,
+    ended: Arc<Ended>,
+}
+
+/// Whether the thread has ended all that it ran.
+#[derive(Default)]
+struct Ended {
+    has: Mutex<bool>,
+    told: Condvar,
 }
 
 /// The worker's runtime, started on first use and anew in a forked child.
@@ -28,15 +43,28 @@ pub(super) fn handle() -> Result<Handle> {
 }
 
 fn start() -> Result<Worker> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
+    let not_started = |error| Error::not_started("thread", error);
+    let runtime = Builder::new_current_thread()
         .thread_name("verigator")
         .enable_all()
         .build()
-        .map_err(|error| Error::not_started("thread", error))?;
+        .map_err(not_started)?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel();
+    let ended = Arc::new(Ended::default());
+    let ending = ended.clone();
+    thread::Builder::new()
+        .name("verigator".to_owned())
+        .spawn(move || {
+            let wait = runtime.block_on(stopped).unwrap_or_default();
+            runtime.shutdown_timeout(wait);
+            *ending.has.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            ending.told.notify_all();
+        })
+        .map_err(not_started)?;
     Ok(Worker {
-        handle: runtime.handle().clone(),
-        runtime: Mutex::new(Some(runtime)),
+        handle,
+        life: Mutex::new(Some(Life { stop, ended })),
     })
 }
 
@@ -45,12 +73,15 @@ fn start() -> Result<Worker> {
 pub fn shut_down(wait: Duration) {
     SHUT_DOWN.store(true, Ordering::Release);
     let Some(worker) = WORKER.take() else { return };
-    let runtime = worker
-        .runtime
+    let life = worker
+        .life
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    if let Some(runtime) = runtime {
-        runtime.shutdown_timeout(wait);
+    if let Some(Life { stop, ended }) = life {
+        // It fails only when the thread has ended already, which is what is wanted.
+        let _ = stop.send(wait);
+        let has_ended = ended.has.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.told.wait_timeout_while(has_ended, wait, |it| !*it);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, mpsc},
-    thread,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
     time::Duration,
 };
 
@@ -135,27 +137,27 @@ impl SandboxBuilder {
     /// Starts it. Works under any async runtime.
     pub async fn start(self) -> Result<Sandbox, SandboxError> {
         let (ready, listening) = oneshot::channel();
-        let (shared, thread) = self.spawn(move |result| {
-            // Whoever asked is gone; the value is dropped, and with it the server.
-            let _ = ready.send(result);
-        })?;
+        let (shared, thread) = self.spawn(ready)?;
         let listening = listening.await.map_err(|_| SandboxError::Ended)??;
         Ok(shared.sandbox(listening, thread))
     }
 
     /// Starts it, for callers without a runtime.
     pub fn start_blocking(self) -> Result<Sandbox, SandboxError> {
-        let (ready, listening) = mpsc::channel();
-        let (shared, thread) = self.spawn(move |result| {
-            let _ = ready.send(result);
-        })?;
-        let listening = listening.recv().map_err(|_| SandboxError::Ended)??;
-        Ok(shared.sandbox(listening, thread))
+        let waker = Waker::from(Arc::new(Unparks(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        let mut starting = pin!(self.start());
+        loop {
+            match starting.as_mut().poll(&mut context) {
+                Poll::Ready(started) => return started,
+                Poll::Pending => thread::park(),
+            }
+        }
     }
 
     fn spawn(
         self,
-        ready: impl FnOnce(Result<Listening, SandboxError>) + Send + 'static,
+        ready: oneshot::Sender<Result<Listening, SandboxError>>,
     ) -> Result<(Shared, thread::JoinHandle<()>), SandboxError> {
         let shared = Shared {
             outbox: Arc::new(Outbox::new(self.console)),
@@ -170,7 +172,9 @@ impl SandboxBuilder {
                         runtime.block_on(self.serve(inside, ready));
                         runtime.shutdown_background();
                     }
-                    Err(error) => ready(Err(error.into())),
+                    Err(error) => {
+                        let _ = ready.send(Err(error.into()));
+                    }
                 },
             )?;
         Ok((shared, thread))
@@ -179,7 +183,7 @@ impl SandboxBuilder {
     async fn serve(
         mut self,
         shared: Shared,
-        ready: impl FnOnce(Result<Listening, SandboxError>) + Send,
+        ready: oneshot::Sender<Result<Listening, SandboxError>>,
     ) {
         let wrap = self.wrap.take();
         let address = self.listen;
@@ -191,14 +195,17 @@ impl SandboxBuilder {
             Ok((app, listener, address))
         };
         match prepared.await {
-            Err(error) => ready(Err(error)),
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
             Ok((app, listener, address)) => {
                 let mut router = router(&app, &shared);
                 if let Some(wrap) = wrap {
                     router = wrap(router);
                 }
                 let (stop, stopped) = oneshot::channel();
-                ready(Ok(Listening {
+                // Whoever asked may be gone: the value is dropped, and with it the server.
+                let _ = ready.send(Ok(Listening {
                     address,
                     runtime: Handle::current(),
                     stop,
@@ -230,6 +237,15 @@ impl SandboxBuilder {
             app.accounts.create(username, password, now).await?;
         }
         Ok(app)
+    }
+}
+
+/// Wakes a thread that waits without a runtime.
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
