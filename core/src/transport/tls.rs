@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
@@ -44,7 +45,7 @@ pub(crate) fn read_bundle(bundle: CaBundle) -> Result<Vec<CertificateDer<'static
 pub(crate) fn client_config(
     extra_roots: Option<&[CertificateDer<'static>]>,
 ) -> Result<Arc<ClientConfig>> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::configuration(format!("TLS: {error}")))?;
@@ -69,12 +70,32 @@ pub(crate) fn client_config(
     Ok(Arc::new(config))
 }
 
+/// No client has a key of its own, so nothing that signs is linked in.
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        key_provider: &NoKeys,
+        ..ring::default_provider()
+    }
+}
+
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> std::result::Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("a client has no key".to_owned()))
+    }
+}
+
 fn bundled_verifier(
     extra: &[CertificateDer<'static>],
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     roots.add_parsable_certificates(extra.iter().cloned());
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
@@ -102,6 +123,6 @@ mod tests {
 
     #[test]
     fn the_bundled_roots_serve_where_the_platform_has_none() {
-        assert!(bundled_verifier(&[], Arc::new(ring::default_provider())).is_ok());
+        assert!(bundled_verifier(&[], Arc::new(provider())).is_ok());
     }
 }
