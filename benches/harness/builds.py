@@ -61,7 +61,7 @@ def wheel() -> Path:
     )
     if maturin is None:
         raise BenchError("maturin is missing: `make python` installs it")
-    run([maturin, "build", "--release", "--locked", "--quiet", "--out", dist])
+    run([maturin, "build", "--profile", "extension", "--locked", "--quiet", "--out", dist])
     (built,) = dist.glob("*.whl")
     return built
 
@@ -87,7 +87,7 @@ def tarballs() -> tuple[Path, Path]:
         raise BenchError("@napi-rs/cli is missing: `make node` installs it")
     run(
         [
-            *("npx", "--no-install", "napi", "build", "--platform", "--release"),
+            *("npx", "--no-install", "napi", "build", "--platform", "--profile", "extension"),
             *("--manifest-path", "bindings-node/Cargo.toml", "--output-dir", native),
         ]
     )
