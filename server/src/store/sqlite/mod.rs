@@ -1,9 +1,10 @@
 //! A store in one file, with SQLite built in: for one machine, with nothing to install.
 //!
-//! One thread writes and one reads, each with a connection of its own. In a write-ahead log with
+//! One thread writes, one reads and one writes the log back, each with a connection of its own. In a write-ahead log with
 //! `synchronous=FULL`, what a step answers is on the disk, and what a reader sees, too. What would
 //! be worth stealing is sealed or hashed with the server's key, which is not in the file.
 
+mod checkpoint;
 mod failure;
 mod idempotency;
 mod outbox;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 pub use self::schema::SqliteError;
 use self::{
+    checkpoint::Checkpoints,
     sweep::Sweeper,
     user::may_use,
     worker::{Kind, Worker},
@@ -49,10 +51,17 @@ use crate::{
 /// Users that are sealed anew in one transaction when a key was replaced.
 const SEALED_AT_ONCE: u32 = 1000;
 
+/// In KiB: the pages that are kept in memory for the steps that write. With less, those of a large
+/// file that every other step needs are read again and again.
+const WRITER_CACHE: i64 = 128 * 1024;
+/// In KiB: the same for the steps that only read.
+const READER_CACHE: i64 = 16 * 1024;
+
 /// The store. Dropping it waits for the steps that run.
 pub struct SqliteStore {
     writer: Worker,
     reader: Worker,
+    _checkpoints: Checkpoints,
     keys: Arc<Keys>,
     sweeper: Arc<Sweeper>,
 }
@@ -71,14 +80,18 @@ impl SqliteStore {
     /// Opens the file, or makes it; brings its tables up to date, refuses keys that it was not
     /// written with, and seals anew with the current key what an older one sealed. Blocks.
     pub fn open(path: &Path, keys: Keys) -> Result<Self, SqliteError> {
-        let mut db = schema::open(path)?;
-        schema::migrate(&mut db, Some(&keys))?;
-        while schema::seal_anew(&mut db, &keys, SEALED_AT_ONCE)? {}
+        let mut writing = schema::open(path)?;
+        writing.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+        schema::migrate(&mut writing, Some(&keys))?;
+        while schema::seal_anew(&mut writing, &keys, SEALED_AT_ONCE)? {}
         let reading = schema::open(path)?;
+        reading.pragma_update(None, "cache_size", -READER_CACHE)?;
         reading.pragma_update(None, "query_only", true)?;
+        let checkpoints = Checkpoints::start(&mut writing, schema::open(path)?)?;
         Ok(Self {
-            writer: Worker::start(db, Kind::Writer)?,
+            writer: Worker::start(writing, Kind::Writer)?,
             reader: Worker::start(reading, Kind::Reader)?,
+            _checkpoints: checkpoints,
             keys: Arc::new(keys),
             sweeper: Arc::default(),
         })

@@ -30,10 +30,6 @@ const MIGRATIONS: [&str; 4] = [
 /// Prepared statements that a connection keeps: more than there are, so that none is parsed twice.
 const STATEMENTS: usize = 64;
 
-/// In KiB: the pages that a connection keeps in memory. With less, a large file's are read and
-/// written again and again within one transaction.
-const CACHE: i64 = 64 * 1024;
-
 /// How long to wait for another process that writes: the program's own commands are quick.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -96,7 +92,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     db.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is overwritten: a copy of the file shows what is kept, and no more.
     db.pragma_update(None, "secure_delete", true)?;
-    db.pragma_update(None, "cache_size", -CACHE)?;
     // What a savepoint takes back is not read after a crash.
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
