@@ -2,10 +2,8 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    pin::pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    thread,
     time::Duration,
 };
 
@@ -144,15 +142,7 @@ impl SandboxBuilder {
 
     /// Starts it, for callers without a runtime.
     pub fn start_blocking(self) -> Result<Sandbox, SandboxError> {
-        let waker = Waker::from(Arc::new(Unparks(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        let mut starting = pin!(self.start());
-        loop {
-            match starting.as_mut().poll(&mut context) {
-                Poll::Ready(started) => return started,
-                Poll::Pending => thread::park(),
-            }
-        }
+        pollster::block_on(self.start())
     }
 
     fn spawn(
@@ -237,15 +227,6 @@ impl SandboxBuilder {
             app.accounts.create(username, password, now).await?;
         }
         Ok(app)
-    }
-}
-
-/// Wakes a thread that waits without a runtime.
-struct Unparks(Thread);
-
-impl Wake for Unparks {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
