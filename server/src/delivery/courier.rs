@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::{
     Deliver, DeliveryError, Message, Reason,
-    round::{ATTEMPT, Round, lease as length_of_lease},
+    round::{ATTEMPT, Round, lease},
     settling::{Settling, Untold},
 };
 use crate::{
@@ -279,9 +279,11 @@ impl Courier {
     }
 
     /// For as long as the slowest round takes.
-    fn hold_as(&self, lease: Uuid, now: Timestamp) -> Hold {
-        let until = after(now, length_of_lease(self.providers.len()));
-        Hold { lease, until }
+    fn hold_as(&self, id: Uuid, now: Timestamp) -> Hold {
+        Hold {
+            lease: id,
+            until: after(now, lease(self.providers.len())),
+        }
     }
 
     /// Begins to send.

@@ -40,7 +40,7 @@ pub fn routes(app: &Arc<App>) -> Router {
         .with_state(state())
 }
 
-/// Runs each request of `router` in a task of its own, and puts on each answer what all carry.
+/// Sees to it that no request of `router` stops half-way, and puts on each answer what all carry.
 pub fn stamped(app: &Arc<App>, router: Router) -> Router {
     router.layer(middleware::from_fn_with_state(Arc::clone(app), stamp))
 }

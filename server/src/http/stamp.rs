@@ -1,4 +1,4 @@
-//! What every answer carries, and the task every request runs in.
+//! What every answer carries, and the task that every request runs in which has to wait.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 

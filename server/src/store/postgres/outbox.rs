@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     failure::Failure,
-    session::{Session, Value, call},
+    session::{Session, call},
 };
 use crate::{
     engine::keys::Keys,
@@ -118,8 +118,8 @@ pub(super) async fn settle(db: &Session, settlements: &[Settlement]) -> Result<(
         db.ask([call(OVER, &[&over.0, &over.1])]).await?;
     }
     if !again.0.is_empty() {
-        let values: [Value<'_>; 3] = [&again.0, &again.1, &again.2];
-        db.ask([call(AGAIN, &values)]).await?;
+        db.ask([call(AGAIN, &[&again.0, &again.1, &again.2])])
+            .await?;
     }
     Ok(())
 }

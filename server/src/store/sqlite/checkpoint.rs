@@ -87,22 +87,27 @@ fn watch(wake: SyncSender<()>) -> impl FnMut(&mut Wal, c_int) -> rusqlite::Resul
 mod tests {
     use std::{
         fs::metadata,
-        path::Path,
+        path::PathBuf,
         time::{Duration, Instant},
     };
+
+    use tempfile::TempDir;
 
     use super::*;
     use crate::store::sqlite::schema;
 
     const PAGE: u64 = 4096;
 
-    fn writer(path: &Path) -> (Connection, Checkpoints) {
-        let mut writer = schema::open(path).unwrap();
+    /// A file in a folder of its own.
+    fn writer() -> (Connection, Checkpoints, PathBuf, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let mut writer = schema::open(&path).unwrap();
         writer
             .execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY, page BLOB)")
             .unwrap();
-        let checkpoints = Checkpoints::start(&mut writer, schema::open(path).unwrap());
-        (writer, checkpoints.unwrap())
+        let checkpoints = Checkpoints::start(&mut writer, schema::open(&path).unwrap());
+        (writer, checkpoints.unwrap(), path, folder)
     }
 
     fn commit(writer: &Connection, pages: usize) {
@@ -118,9 +123,7 @@ mod tests {
 
     #[test]
     fn a_log_that_has_grown_is_written_back_while_nobody_writes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let (writer, checkpoints) = writer(&path);
+        let (writer, checkpoints, path, _folder) = writer();
         commit(&writer, 1_500);
         let begun = Instant::now();
         while metadata(&path).unwrap().len() < 500 * PAGE {
@@ -132,9 +135,7 @@ mod tests {
 
     #[test]
     fn the_log_begins_anew_however_much_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let (writer, checkpoints) = writer(&path);
+        let (writer, checkpoints, _, folder) = writer();
         commit(&writer, 20_000);
         let log = metadata(folder.path().join("db-wal")).unwrap().len();
         let longest = u64::try_from(LONG).unwrap() * 2 * PAGE;
