@@ -6,6 +6,7 @@ not starts.
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import threading
@@ -45,12 +46,20 @@ class Contender:
         name: how it is called in tables.
         command: what starts it. It reads requests from standard input and ends with it.
         environment: what it has beside the plain environment.
+        most_at_once: how many calls in flight it is measured with at most, if it gains nothing
+            from more.
     """
 
     def __init__(
-        self, name: str, command: Sequence[object], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[object],
+        environment: Mapping[str, str] | None = None,
+        *,
+        most_at_once: float = math.inf,
     ) -> None:
         self.name = name
+        self.most_at_once = most_at_once
         self._command = [str(word) for word in command]
         self._environment = {**plain_environment(), **(environment or {})}
         self._process: subprocess.Popen[str] | None = None

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: As many as the machine has cores, which is what gunicorn's documents ask for at least.
 WORKERS = 2
 
+#: Workers that are so few answer no sooner when more wait for them.
+MOST_AT_ONCE = 4 * WORKERS
+
 #: How long it may take to start.
 PATIENCE = 120.0
 
@@ -81,6 +84,7 @@ class PrivacyIdea:
             pins={"gateway": f"127.0.0.1:{self.gateway}"},
             users={"file": str(self.users)},
             processes=[self.pid],
+            most_at_once=MOST_AT_ONCE,
         )
 
 

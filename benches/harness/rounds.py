@@ -62,13 +62,18 @@ def compare(
         contenders: started ones.
         rounds: how many rounds.
         seconds: how long one measurement is to take.
-        at_once: how many calls each keeps in flight.
+        at_once: how many calls each keeps in flight, or as many as it can make use of.
 
     Returns:
         What each did, by its name.
     """
-    calls = {it.name: _warm_up(it, seconds, at_once) for it in contenders}
-    return interleaved(contenders, rounds, lambda it: it.ask(calls=calls[it.name], at_once=at_once))
+    in_flight = {it.name: int(min(at_once, it.most_at_once)) for it in contenders}
+    calls = {it.name: _warm_up(it, seconds, in_flight[it.name]) for it in contenders}
+
+    def ask(it: Contender) -> Answer:
+        return it.ask(calls=calls[it.name], at_once=in_flight[it.name])
+
+    return interleaved(contenders, rounds, ask)
 
 
 def interleaved(
