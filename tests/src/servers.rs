@@ -86,13 +86,9 @@ fn speaks_json(headers: &HeaderMap) -> bool {
 
 /// The same request, when its body names a method.
 async fn with_method(request: Request) -> Result<Request, Response> {
-    let request = gather(request, &Limits::default())
+    let (parts, bytes) = gather(request, &Limits::default())
         .await
         .map_err(IntoResponse::into_response)?;
-    let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .map_err(|_| refused("the body cannot be read"))?;
     let body: Option<Value> = serde_json::from_slice(&bytes).ok();
     match body.as_ref().and_then(|it| it.get("method")?.as_str()) {
         Some("sms" | "totp") => Ok(Request::from_parts(parts, Body::from(bytes))),

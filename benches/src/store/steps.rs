@@ -126,7 +126,7 @@ impl Steps {
             return Ok(None);
         }
         let (id, now) = (random::uuid()?, SystemClock.now());
-        let (key, kept) = (new_key()?.to_string(), self.rules.idempotency_for);
+        let (key, kept) = (new_key()?.to_string().into(), self.rules.idempotency_for);
         let claim = Claim::new(id, self.account, key, [0; 32], now, kept);
         Ok(Some(claim))
     }

@@ -1,6 +1,6 @@
 //! Phone numbers: one written form for each, and a masked one for logs; and their prefixes.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 ///
 /// `Display` and `Debug` show it masked; [`expose`](Self::expose) gives the digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Phone(String);
+pub struct Phone(Arc<str>);
 
 /// A text that is not a phone number with its country prefix. Does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -25,7 +25,7 @@ impl Phone {
             .or_else(|| bare.strip_prefix("00"))
             .ok_or(PhoneError)?;
         if (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(format!("+{digits}")))
+            Ok(Self(format!("+{digits}").into()))
         } else {
             Err(PhoneError)
         }
@@ -39,7 +39,7 @@ impl Phone {
 
 /// The beginning of phone numbers, such as `+372` for a country: `+` and 1 to 15 digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Prefix(String);
+pub struct Prefix(Arc<str>);
 
 /// A text that is not the beginning of a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -52,7 +52,7 @@ impl FromStr for Prefix {
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         let digits = text.strip_prefix('+').ok_or(PrefixError)?;
         if (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(PrefixError)
         }
@@ -68,7 +68,7 @@ impl fmt::Display for Prefix {
 impl Prefix {
     /// Whether `phone` begins so.
     pub fn covers(&self, phone: &Phone) -> bool {
-        phone.0.starts_with(&self.0)
+        phone.0.starts_with(&*self.0)
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
 async fn admitted(app: &Arc<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers_mut()).await?;
     request.extensions_mut().insert(caller);
-    let request = gather(request, &app.limits).await?;
-    idempotency(app, caller, request, next).await
+    let (parts, body) = gather(request, &app.limits).await?;
+    idempotency(app, caller, parts, body, next).await
 }
 
 /// Runs the operation. One that panics is answered as any fault is, so that its key is given back.

@@ -36,19 +36,24 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) async fn idempotency(
     app: &Arc<App>,
     caller: Caller,
-    request: Request,
+    parts: Parts,
+    body: Bytes,
     next: Next,
 ) -> Result<Response, ApiError> {
-    if !matches!(*request.method(), Method::POST | Method::PUT) {
-        return Ok(operate(next, request).await);
-    }
-    match key(request.headers())? {
-        None => Ok(operate(next, request).await),
-        Some(key) => once(app, caller, key, request, next).await,
+    let key = match parts.method {
+        Method::POST | Method::PUT => key(&parts.headers)?,
+        _ => None,
+    };
+    match key {
+        None => Ok(operate(next, Request::from_parts(parts, body.into())).await),
+        Some(key) => {
+            let claim = claim(app, caller, key, &parts, &body)?;
+            once(app, claim, parts, body, next).await
+        }
     }
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+fn key(headers: &HeaderMap) -> Result<Option<Arc<str>>, ApiError> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -58,38 +63,35 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         .map_err(|_| ApiError::InvalidIdempotencyKey)?;
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
     if values.next().is_none() && is_visible && (1..=255).contains(&text.len()) {
-        Ok(Some(text.to_owned()))
+        Ok(Some(text.into()))
     } else {
         Err(ApiError::InvalidIdempotencyKey)
     }
 }
 
+fn claim(
+    app: &App,
+    Caller(account): Caller,
+    key: Arc<str>,
+    parts: &Parts,
+    body: &[u8],
+) -> Result<Claim, ApiError> {
+    let &RequestId(id) = parts.extensions.get().ok_or(ApiError::Internal)?;
+    let fingerprint = fingerprint(parts, body);
+    let (now, keep_for) = (app.clock.now(), app.rules.idempotency_for);
+    Ok(Claim::new(id, account, key, fingerprint, now, keep_for))
+}
+
 async fn once(
     app: &Arc<App>,
-    Caller(account): Caller,
-    key: String,
-    request: Request,
+    claim: Claim,
+    mut parts: Parts,
+    body: Bytes,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let &RequestId(id) = parts.extensions.get().ok_or(ApiError::Internal)?;
-    let body = body
-        .collect()
-        .await
-        .map_err(|_| ApiError::UnreadableBody)?
-        .to_bytes();
-    let claim = Claim::new(
-        id,
-        account,
-        key,
-        fingerprint(&parts, &body),
-        app.clock.now(),
-        app.rules.idempotency_for,
-    );
-    let in_step = keeps_in_its_step(app, &parts);
-    let mut request = Request::from_parts(parts, Body::from(body));
-    if in_step {
-        request.extensions_mut().insert(claim.clone());
+    if keeps_in_its_step(app, &parts) {
+        parts.extensions.insert(claim.clone());
+        let request = Request::from_parts(parts, body.into());
         let response = operate(next, request).await;
         // Without a step, there was something wrong with the request itself.
         let is_seen_to = response.extensions().get::<InStep>().is_some();
@@ -102,7 +104,10 @@ async fn once(
         };
     }
     match claim_key(app, &claim).await? {
-        Claimed::Run => settle(app, claim, operate(next, request).await).await,
+        Claimed::Run => {
+            let request = Request::from_parts(parts, body.into());
+            settle(app, claim, operate(next, request).await).await
+        }
         claimed => before(claimed),
     }
 }
@@ -216,7 +221,7 @@ async fn settle_later(app: Arc<App>, claim: Claim, answer: Option<StoredAnswer>)
 }
 
 /// Method, path and body. The path holds no separator, so the parts cannot run into each other.
-fn fingerprint(parts: &Parts, body: &Bytes) -> [u8; 32] {
+fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
     let head = format!("{} {}\n", parts.method, parts.uri);
     Sha256::new()
         .chain_update(head)

@@ -177,7 +177,7 @@ pub(super) async fn meet(
     };
     // Read first: a client that is still sending would see a fault of another kind.
     let request = match gather(request, &limits).await {
-        Ok(request) => request,
+        Ok((parts, body)) => Request::from_parts(parts, body.into()),
         Err(error) => return error.into_response(),
     };
     tokio::time::sleep(fault.delay).await;

@@ -14,7 +14,7 @@ pub struct Claim {
     /// Keys of different accounts are different keys.
     pub account: Uuid,
     /// The key, as the client sent it.
-    pub key: String,
+    pub key: Arc<str>,
     /// A hash of the request: the same key with another one is a mistake.
     pub fingerprint: [u8; 32],
     /// Tells this claim from a later one of the same key.
@@ -37,7 +37,7 @@ impl Claim {
     pub fn new(
         id: Uuid,
         account: Uuid,
-        key: String,
+        key: Arc<str>,
         fingerprint: [u8; 32],
         now: Timestamp,
         keep_for: Duration,

@@ -1,11 +1,9 @@
 //! Idempotency keys in memory.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::store::{Claim, Claimed, StoredAnswer};
@@ -20,11 +18,17 @@ pub(super) struct Keys {
     claimed: VecDeque<(Timestamp, Name)>,
 }
 
-/// A key of an account.
-type Name = (Uuid, Arc<str>);
+/// What stands for a key of an account, as short for a long one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Name([u8; 32]);
 
-fn name(claim: &Claim) -> Name {
-    (claim.account, claim.key.as_str().into())
+impl Name {
+    pub(super) fn of(claim: &Claim) -> Self {
+        let hash = Sha256::new()
+            .chain_update(claim.account)
+            .chain_update(&*claim.key);
+        Self(hash.finalize().into())
+    }
 }
 
 struct Row {
@@ -38,9 +42,9 @@ struct Row {
 
 impl Keys {
     /// What became of the key, if another request has it.
-    pub(super) fn held(&mut self, claim: &Claim) -> Option<Claimed> {
+    pub(super) fn held(&mut self, name: Name, claim: &Claim) -> Option<Claimed> {
         self.forget_old(claim.now);
-        let row = self.rows.get(&name(claim))?;
+        let row = self.rows.get(&name)?;
         if row.until <= claim.now {
             None
         } else if row.fingerprint != claim.fingerprint {
@@ -52,10 +56,19 @@ impl Keys {
     }
 
     /// Gives the key to a claim that nobody [holds](Self::held) it against.
-    pub(super) fn insert(&mut self, claim: &Claim, until: Timestamp, answer: Option<StoredAnswer>) {
-        let name = name(claim);
+    pub(super) fn insert(
+        &mut self,
+        name: Name,
+        claim: &Claim,
+        until: Timestamp,
+        mut answer: Option<StoredAnswer>,
+    ) {
+        if let Some(answer) = &mut answer {
+            // Without the room that it was written with: it stays for a day.
+            answer.body.shrink_to_fit();
+        }
         let last = claim.lease_until.max(claim.keep_until);
-        self.claimed.push_back((last, name.clone()));
+        self.claimed.push_back((last, name));
         let row = Row {
             claim: claim.id,
             fingerprint: claim.fingerprint,
@@ -66,14 +79,15 @@ impl Keys {
     }
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Claimed {
-        self.held(claim).unwrap_or_else(|| {
-            self.insert(claim, claim.lease_until, None);
+        let name = Name::of(claim);
+        self.held(name, claim).unwrap_or_else(|| {
+            self.insert(name, claim, claim.lease_until, None);
             Claimed::Run
         })
     }
 
     pub(super) fn keep(&mut self, claim: &Claim, answer: &StoredAnswer) {
-        let row = self.rows.get_mut(&name(claim));
+        let row = self.rows.get_mut(&Name::of(claim));
         if let Some(row) = row.filter(|row| row.claim == claim.id) {
             row.answer = Some(answer.clone());
             row.until = claim.keep_until;
@@ -81,7 +95,7 @@ impl Keys {
     }
 
     pub(super) fn abandon(&mut self, claim: &Claim) {
-        let name = name(claim);
+        let name = Name::of(claim);
         if (self.rows.get(&name)).is_some_and(|row| row.claim == claim.id) {
             self.rows.remove(&name);
         }
@@ -106,7 +120,7 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let claim = |key: &str, second| Claim {
             account: Uuid::nil(),
-            key: key.to_owned(),
+            key: key.into(),
             fingerprint: [0; 32],
             id: Uuid::from_u128(u128::try_from(second).unwrap()),
             now: at(second),
@@ -135,9 +149,9 @@ mod tests {
             },
         );
         keys.claim(&claim("new", 1_000));
-        let mut left: Vec<&str> = keys.rows.keys().map(|(_, key)| &**key).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["left", "new"]);
+        let is_left = |key| keys.rows.contains_key(&Name::of(&claim(key, 0)));
+        assert!(is_left("left") && is_left("new"));
+        assert_eq!(keys.rows.len(), 2);
         assert_eq!(keys.claimed.len(), 2);
     }
 }

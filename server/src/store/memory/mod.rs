@@ -17,7 +17,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use self::{keys::Keys, outbox::Outbox, sent::Sent};
+use self::{
+    keys::{Keys, Name},
+    outbox::Outbox,
+    sent::Sent,
+};
 use super::{
     Account, Claim, Claimed, Hold, Keyed, NewService, NewUser, Once, PickedUp, Pickup, Queue,
     Refusal, Service, ServiceScope, Settlement, Started, Store, StoreError, StoredAnswer, User,
@@ -141,12 +145,14 @@ impl Data {
         let Some(Keyed { claim, answer }) = keyed else {
             return Ok(Once::Done(step(self)?));
         };
-        if let Some(claimed) = self.keys.held(&claim) {
+        let name = Name::of(&claim);
+        if let Some(claimed) = self.keys.held(name, &claim) {
             return Ok(Once::Not(claimed));
         }
         let done = step(self);
         if let Some(answer) = answer(&done) {
-            self.keys.insert(&claim, claim.keep_until, Some(answer));
+            self.keys
+                .insert(name, &claim, claim.keep_until, Some(answer));
         }
         Ok(Once::Done(done?))
     }
@@ -226,8 +232,8 @@ impl Store for MemoryStore {
             fqdn: new.fqdn.clone(),
             template: new.template.clone(),
             service: service.clone(),
-            users: HashMap::new(),
-            names: HashMap::new(),
+            users: HashMap::default(),
+            names: HashMap::default(),
             order: BTreeMap::new(),
             next: 0,
         };

@@ -93,7 +93,7 @@ mod tests {
     fn hash(key: &str) -> [u8; 32] {
         let keys = Keys::new(&Zeroizing::new([1; 32]));
         let (id, now) = (Uuid::nil(), Timestamp::UNIX_EPOCH);
-        let claim = Claim::new(id, id, key.to_owned(), [0; 32], now, Duration::ZERO);
+        let claim = Claim::new(id, id, key.into(), [0; 32], now, Duration::ZERO);
         *current(&Hashes::of(&keys, &claim).key).unwrap()
     }
 
