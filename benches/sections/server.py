@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import builds, privacyidea, rounds
 from harness.contender import Contender
-from harness.load import bare, load, steps
+from harness.load import USERS, bare, load, steps
 from harness.report import Goal, Report, Table, at_least, at_most
 from harness.rounds import cpu, rate
 from harness.servers import create_account, folder, postgres, serving
@@ -76,7 +76,8 @@ def bare_axum() -> Iterator[Contender]:
     """The generator before axum alone."""
     with folder("bare") as at, Contender(BARE, [builds.rust() / "bench-bare"]) as server:
         users = at / "users"
-        users.write_text(f"{uuid.uuid4()} {uuid.uuid4()} -\n")
+        service = uuid.uuid4()
+        users.write_text("".join(f"{service} {uuid.uuid4()} -\n" for _ in range(USERS)))
         yield bare(BARE, server.said()["address"], server.pid, users)
 
 
