@@ -6,7 +6,6 @@
 //! none: the user's row is locked.
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::{
     failure::Failure,
@@ -26,9 +25,11 @@ use crate::{
     },
 };
 
-/// Counts one message; see [`Counts::values`].
-pub(super) const COUNT: &str =
-    "INSERT INTO sent (what, sent_at, until, id) VALUES ($1, $2, $3, $4)";
+/// Counts a message of this moment and this id with each group; see [`Counts::groups`].
+pub(super) const COUNT: &str = "
+    INSERT INTO sent (what, sent_at, until, id)
+    SELECT counted.what, $3, counted.until, $4
+    FROM unnest($1::bytea[], $2::bigint[]) AS counted (what, until)";
 
 const LOCK: &str = "
     INSERT INTO counted (what, until) VALUES ($1, $2)
@@ -89,6 +90,9 @@ impl<'a> Counts<'a> {
     /// Whether one more may be sent. Until the transaction is over nobody else sends one that is
     /// counted together with it.
     pub(super) async fn may_send(&self, db: &Session) -> Result<MaySend, Failure> {
+        if self.groups.is_empty() {
+            return Ok(MaySend::to(self.to, self.now, self.rules, |_, _| None));
+        }
         // Under all keys: another server may have fewer of them, or others first.
         let mut locks: Vec<(&Vec<u8>, i64)> = (self.groups.iter())
             .filter_map(|group| Some((&group.what, group.lock_until?)))
@@ -98,22 +102,24 @@ impl<'a> Counts<'a> {
         let locks: Vec<[Value<'_>; 2]> = (locks.iter())
             .map(|(what, until)| [*what as Value<'_>, until as Value<'_>])
             .collect();
-        let counts: Vec<(String, Vec<Value<'_>>)> = (self.groups.iter())
-            .map(|group| {
+        let sql = nth_lasts(self.groups.iter().map(|group| group.what.len()));
+        let values: Vec<Value<'_>> = (self.groups.iter())
+            .flat_map(|group| {
                 let what = group.what.iter().map(|it| it as Value<'_>);
-                let values = std::iter::once(&group.messages as Value<'_>).chain(what);
-                (nth_last(group.what.len()), values.collect())
+                std::iter::once(&group.messages as Value<'_>).chain(what)
             })
             .collect();
         // What others committed while this waited for the locks is seen: each statement sees what
         // there is when it begins.
         let calls: Vec<Call<'_>> = (locks.iter().map(|values| call(LOCK, values)))
-            .chain(counts.iter().map(|(sql, values)| call(sql, values)))
+            .chain([call(&sql, &values)])
             .collect();
         let answers = db.ask_all(&calls).await?;
-        let mut lasts = Vec::with_capacity(counts.len());
-        for rows in answers.iter().skip(locks.len()) {
-            let at: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
+        let row = answers.last().and_then(|rows| rows.first());
+        let row = row.ok_or(Failure::Ended)?;
+        let mut lasts = Vec::with_capacity(self.groups.len());
+        for group in 0..self.groups.len() {
+            let at: Option<i64> = row.try_get(group)?;
             lasts.push(at.map(moment).transpose()?);
         }
         let mut lasts = lasts.into_iter();
@@ -122,30 +128,36 @@ impl<'a> Counts<'a> {
         Ok(MaySend::to(self.to, self.now, self.rules, nth_last))
     }
 
-    /// The values of a [`COUNT`] for each group.
-    pub(super) fn values<'v>(
-        &'v self,
-        now: &'v i64,
-        id: &'v Uuid,
-    ) -> Result<Vec<[Value<'v>; 4]>, Failure> {
-        let values = self.groups.iter().map(|group| {
+    /// What a message is counted with, under the current key, and until when.
+    pub(super) fn groups(&self) -> Result<(Vec<&[u8]>, Vec<i64>), Failure> {
+        let groups = self.groups.iter().map(|group| {
             let current = group.what.first().ok_or(SealedError::Value("a key"))?;
-            Ok([current as Value<'_>, now, &group.until, id])
+            Ok((current.as_slice(), group.until))
         });
-        values.collect()
+        groups.collect()
     }
 }
 
-/// When the n-th last message was sent, by n and what it is counted with under so many keys. Under
-/// each, the index has them in their order.
-fn nth_last(keys: usize) -> String {
-    let under_one = |key: usize| {
-        let place = key + 2;
-        format!("(SELECT sent_at FROM sent WHERE what = ${place} ORDER BY sent_at DESC LIMIT $1)")
-    };
-    let under_each: Vec<String> = (0..keys).map(under_one).collect();
-    let under_each = under_each.join(" UNION ALL ");
-    format!(
-        "SELECT sent_at FROM ({under_each}) AS last ORDER BY sent_at DESC LIMIT 1 OFFSET $1 - 1"
-    )
+/// For each group, when the n-th last message was sent, by n and what the group is under each of so
+/// many keys, for which the index has them in their order. One row.
+fn nth_lasts(keys: impl Iterator<Item = usize>) -> String {
+    let mut places = 1..;
+    let mut next = || places.next().unwrap_or_default();
+    let lasts = keys.map(|keys| {
+        let n = next();
+        let under_one = |_| {
+            let what = next();
+            format!(
+                "(SELECT sent_at FROM sent WHERE what = ${what} ORDER BY sent_at DESC LIMIT ${n})"
+            )
+        };
+        let under_each: Vec<String> = (0..keys).map(under_one).collect();
+        let under_each = under_each.join(" UNION ALL ");
+        format!(
+            "(SELECT sent_at FROM ({under_each}) AS last
+              ORDER BY sent_at DESC LIMIT 1 OFFSET ${n} - 1)"
+        )
+    });
+    let lasts: Vec<String> = lasts.collect();
+    format!("SELECT {}", lasts.join(", "))
 }

@@ -70,10 +70,13 @@ pub(super) async fn start(
     let put = put.values();
     let user: [Value<'_>; 1] = [&scope.user];
     let mut calls = vec![call(PUT_STATE, &put), call(outbox::FORGET, &user)];
-    let counted = counts.values(&at, &id)?;
+    let (groups, untils) = counts.groups()?;
+    let counted: [Value<'_>; 4] = [&groups, &untils, &at, &id];
     let message: [Value<'_>; 5] = [&id, &scope.user, &due, &lease, &sealed];
     if sends {
-        calls.extend(counted.iter().map(|values| call(COUNT, values)));
+        if !groups.is_empty() {
+            calls.push(call(COUNT, &counted));
+        }
         calls.push(call(outbox::ADD, &message));
     }
     key.commit(db, keys, calls, Ok(started)).await
