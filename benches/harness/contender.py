@@ -6,9 +6,9 @@ not starts.
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class Contender:
         command: Sequence[object],
         environment: Mapping[str, str] | None = None,
         *,
-        most_at_once: float = math.inf,
+        most_at_once: int = sys.maxsize,
     ) -> None:
         self.name = name
         self.most_at_once = most_at_once

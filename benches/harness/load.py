@@ -5,7 +5,7 @@ without one. Each flow is a PIN that is started and verified.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from typing import TYPE_CHECKING
 
 from harness import builds
@@ -69,7 +69,7 @@ def steps(name: str, store: str, *, users: int = USERS, keys: bool = True) -> Co
     return Contender(name, [builds.rust() / "bench-store", json.dumps(settings)], KEY)
 
 
-def generator(name: str, *, most_at_once: float = math.inf, **settings: object) -> Contender:
+def generator(name: str, *, most_at_once: int = sys.maxsize, **settings: object) -> Contender:
     """The load generator with its settings."""
     command = [builds.rust() / "bench-load", json.dumps(settings)]
     return Contender(name, command, most_at_once=most_at_once)

@@ -67,7 +67,7 @@ def compare(
     Returns:
         What each did, by its name.
     """
-    in_flight = {it.name: int(min(at_once, it.most_at_once)) for it in contenders}
+    in_flight = {it.name: min(at_once, it.most_at_once) for it in contenders}
     calls = {it.name: _warm_up(it, seconds, in_flight[it.name]) for it in contenders}
 
     def ask(it: Contender) -> Answer:

@@ -3,15 +3,9 @@
 use super::*;
 
 pub(super) fn claim(account: Uuid, key: &str, request: u8, second: i64) -> Claim {
-    let (id, day) = (Uuid::new_v4(), Duration::from_hours(24));
-    Claim::new(
-        id,
-        account,
-        key.into(),
-        [request; 32],
-        at(KEYS + second),
-        day,
-    )
+    let (id, key) = (Uuid::new_v4(), key.into());
+    let day = Duration::from_hours(24);
+    Claim::new(id, account, key, [request; 32], at(KEYS + second), day)
 }
 
 pub(super) async fn keys(store: &Shared) {

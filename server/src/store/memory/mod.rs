@@ -232,8 +232,8 @@ impl Store for MemoryStore {
             fqdn: new.fqdn.clone(),
             template: new.template.clone(),
             service: service.clone(),
-            users: HashMap::default(),
-            names: HashMap::default(),
+            users: HashMap::new(),
+            names: HashMap::new(),
             order: BTreeMap::new(),
             next: 0,
         };
