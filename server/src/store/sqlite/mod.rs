@@ -110,10 +110,10 @@ impl SqliteStore {
     async fn change<T: Send + 'static>(
         &self,
         scope: UserScope,
-        step: impl FnOnce(&mut AuthState) -> T + Send + 'static,
+        step: impl Fn(&mut AuthState) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let keys = Arc::clone(&self.keys);
-        let change = move |db: &Connection| change(db, &keys, scope, step);
+        let change = move |db: &Connection| change(db, &keys, scope, &step);
         self.writer.run(change).await
     }
 
@@ -122,13 +122,14 @@ impl SqliteStore {
         &self,
         now: Timestamp,
         keyed: Option<Keyed<T>>,
-        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Once<T>, StoreError> {
         let sweeper = Arc::clone(&self.sweeper);
         let Some(keyed) = keyed else {
             let step = move |db: &Connection| {
+                let done = step(db)?;
                 sweeper.sweep(db, now)?;
-                step(db)
+                Ok(done)
             };
             return self.writer.run(step).await.map(Once::Done);
         };
@@ -136,8 +137,9 @@ impl SqliteStore {
         let hashes = Hashes::of(&self.keys, &keyed.claim);
         let keys = Arc::clone(&self.keys);
         let once = move |db: &Connection| {
+            let once = idempotency::once(db, &keys, &keyed, &hashes, &step)?;
             sweeper.sweep(db, now)?;
-            idempotency::once(db, &keys, &keyed, &hashes, step)
+            Ok(once)
         };
         Ok(match self.writer.run(once).await? {
             Once::Done(done) => Once::Done(done?),
@@ -149,7 +151,7 @@ impl SqliteStore {
     async fn change_authenticator<T: Send + 'static>(
         &self,
         scope: UserScope,
-        step: impl FnOnce(&mut AuthState) -> T + Send + 'static,
+        step: impl Fn(&mut AuthState) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let keys = Arc::clone(&self.keys);
         let change = move |db: &Connection| {
@@ -167,7 +169,7 @@ fn change<T>(
     db: &Connection,
     keys: &Keys,
     scope: UserScope,
-    step: impl FnOnce(&mut AuthState) -> T,
+    step: impl Fn(&mut AuthState) -> T,
 ) -> Result<T, StoreError> {
     let mut state = user::read(db, scope, |row| user::state(row, keys, scope.user))?;
     let before = StateRow::of(&state);
@@ -189,7 +191,7 @@ fn beat(db: &Connection) -> Result<(), StoreError> {
 }
 
 /// A check that goes to another thread.
-fn checking(check: &CheckRequest<'_>) -> impl FnOnce(&mut AuthState) -> Check + use<> {
+fn checking(check: &CheckRequest<'_>) -> impl Fn(&mut AuthState) -> Check + use<> {
     let (key, now, rules) = (check.key.clone(), check.now, check.rules.clone());
     let guess = zeroize::Zeroizing::new(check.guess.to_owned());
     move |state| {
@@ -247,7 +249,7 @@ impl Starting {
         }
     }
 
-    fn run(self, db: &Connection, keys: &Keys, scope: UserScope) -> Result<Started, StoreError> {
+    fn run(&self, db: &Connection, keys: &Keys, scope: UserScope) -> Result<Started, StoreError> {
         let (mut state, to, name, fqdn, template) = user::read(db, scope, |row| {
             let state = user::state(row, keys, scope.user)?;
             let to = user::phone(row, keys, scope.user)?;
@@ -321,8 +323,8 @@ impl Store for SqliteStore {
             )?
             .execute((
                 new.id,
-                new.username,
-                new.password_hash,
+                &new.username,
+                &new.password_hash,
                 new.disabled,
                 micros(new.created_at),
             ))?;
@@ -335,7 +337,7 @@ impl Store for SqliteStore {
         let username = username.to_owned();
         let find = move |db: &Connection| {
             db.prepare_cached(&format!("{ACCOUNT} WHERE username = ?1"))?
-                .query_row([username], |row| Ok(account(row)))
+                .query_row([&username], |row| Ok(account(row)))
                 .optional()?
                 .transpose()
         };
@@ -384,13 +386,13 @@ impl Store for SqliteStore {
                 new.id,
                 new.account,
                 &new.name,
-                new.fqdn,
-                new.template.map(|it| it.to_string()),
+                &new.fqdn,
+                new.template.as_ref().map(ToString::to_string),
                 micros(new.created_at),
             ))?;
             Ok(Service {
                 id: new.id,
-                name: new.name,
+                name: new.name.clone(),
                 created_at: new.created_at,
             })
         };
@@ -476,13 +478,13 @@ impl Store for SqliteStore {
         keyed: Option<Keyed<Check>>,
     ) -> Result<Once<Check>, StoreError> {
         let (keys, step) = (Arc::clone(&self.keys), checking(check));
-        let change = move |db: &Connection| change(db, &keys, scope, step);
+        let change = move |db: &Connection| change(db, &keys, scope, &step);
         self.once(check.now, keyed, change).await
     }
 
     async fn enrol_totp(&self, scope: UserScope, secret: &TotpSecret) -> Result<Enrol, StoreError> {
         let secret = secret.clone();
-        let enrol = move |state: &mut AuthState| state.enrol(secret);
+        let enrol = move |state: &mut AuthState| state.enrol(secret.clone());
         self.change_authenticator(scope, enrol).await
     }
 
@@ -537,8 +539,9 @@ impl Store for SqliteStore {
         let (claim, keys) = (claim.clone(), Arc::clone(&self.keys));
         let sweeper = Arc::clone(&self.sweeper);
         let run = move |db: &Connection| {
+            let claimed = idempotency::claim(db, &keys, &claim)?;
             sweeper.sweep(db, claim.now)?;
-            idempotency::claim(db, &keys, &claim)
+            Ok(claimed)
         };
         self.writer.run(run).await
     }

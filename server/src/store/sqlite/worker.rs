@@ -2,8 +2,10 @@
 //!
 //! The writer's commits wait for the disk, so it takes all steps that came in the meantime into
 //! one transaction and answers them together, after the commit: the busier it is, the fewer
-//! commits a step costs. Each step has a savepoint: one that fails takes back what it did and
-//! nothing else. Knows SQL transactions, and nothing of what the steps do.
+//! commits a step costs. A step that fails before it has written leaves the others alone. One that
+//! fails later, which none does by design, takes the transaction with it, and each of its steps is
+//! run again in one of its own: a savepoint around each would say the same, and copy every page
+//! that a step writes. Knows SQL transactions, and nothing of what the steps do.
 
 use std::{
     io,
@@ -11,7 +13,7 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::Failure;
@@ -31,10 +33,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn begin(self) -> &'static str {
+    fn behavior(self) -> TransactionBehavior {
         match self {
-            Self::Writer => "BEGIN IMMEDIATE",
-            Self::Reader => "BEGIN DEFERRED",
+            Self::Writer => TransactionBehavior::Immediate,
+            Self::Reader => TransactionBehavior::Deferred,
         }
     }
 
@@ -69,14 +71,15 @@ impl Worker {
         })
     }
 
-    /// Runs a step and gives what came of it, once that is committed.
+    /// Runs a step and gives what came of it, once that is committed. What it did before may be
+    /// taken back, and it is run again then.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let step = Box::new(Waiting {
-            step: Some(step),
+            step,
             done: None,
             answer,
         });
@@ -105,14 +108,16 @@ trait Step: Send {
 }
 
 struct Waiting<F, T> {
-    step: Option<F>,
+    step: F,
+    /// None also when it panicked.
     done: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Step for Waiting<F, T> {
+impl<T: Send, F: Fn(&Connection) -> Result<T, StoreError> + Send> Step for Waiting<F, T> {
     fn run(&mut self, db: &Connection) -> bool {
-        self.done = self.step.take().map(|step| step(db));
+        self.done = None;
+        self.done = catch_unwind(AssertUnwindSafe(|| (self.step)(db))).ok();
         matches!(self.done, Some(Ok(_)))
     }
 
@@ -128,50 +133,80 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Step for W
     }
 }
 
-/// Runs `first`, and what else waits if there may be more, in one transaction.
+/// Why a transaction was taken back.
+enum TakenBack {
+    /// A step failed and left something behind.
+    Torn,
+    /// The database failed.
+    Lost(String),
+}
+
+impl From<rusqlite::Error> for TakenBack {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
+/// Runs `first`, and what else waits if there may be more, in one transaction, or in one each when
+/// that fails because of one of them.
 fn transaction(
     db: &Connection,
     kind: Kind,
     first: Box<dyn Step>,
     waiting: &mut mpsc::Receiver<Box<dyn Step>>,
 ) {
-    let mut steps = Vec::new();
-    let mut next = Some(first);
-    let mut committed = execute(db, kind.begin());
-    while let Some(mut step) = next.take() {
-        if committed.is_ok() {
-            committed = attempt(db, step.as_mut());
+    let mut steps = vec![first];
+    let mut more = || waiting.try_recv().ok();
+    let done = together(db, kind, &mut steps, &mut more);
+    if steps.len() > 1 && matches!(done, Err(TakenBack::Torn)) {
+        for step in steps {
+            let mut alone = vec![step];
+            let done = together(db, kind, &mut alone, &mut || None);
+            settle(alone, done);
         }
-        steps.push(step);
-        if committed.is_ok() && steps.len() < kind.at_once() {
-            next = waiting.try_recv().ok();
-        }
+        return;
     }
-    let committed = committed.and_then(|()| execute(db, "COMMIT"));
-    if committed.is_err() && !db.is_autocommit() {
-        // Fails only when SQLite has rolled back by itself.
-        let _ = db.execute_batch("ROLLBACK");
-    }
-    let lost = committed.err().map(|error| error.to_string());
+    settle(steps, done);
+}
+
+/// Answers the callers of a transaction's steps.
+fn settle(steps: Vec<Box<dyn Step>>, done: Result<(), TakenBack>) {
+    let lost = match done {
+        // One that is alone and tore its transaction has said why.
+        Ok(()) | Err(TakenBack::Torn) => None,
+        Err(TakenBack::Lost(why)) => Some(why),
+    };
     for step in steps {
         step.settle(lost.as_deref());
     }
 }
 
-/// Runs one step; an error means that the whole transaction is lost.
-fn attempt(db: &Connection, step: &mut dyn Step) -> rusqlite::Result<()> {
-    execute(db, "SAVEPOINT step")?;
-    let done = catch_unwind(AssertUnwindSafe(|| step.run(db)));
-    // On some errors, such as a full disk, SQLite rolls all of it back: then this fails, too.
-    match done {
-        Ok(true) => execute(db, "RELEASE step"),
-        Ok(false) | Err(_) => db.execute_batch("ROLLBACK TO step; RELEASE step"),
+/// Runs steps, and those of `more` behind them, in one transaction, or takes all of it back.
+fn together(
+    db: &Connection,
+    kind: Kind,
+    steps: &mut Vec<Box<dyn Step>>,
+    more: &mut dyn FnMut() -> Option<Box<dyn Step>>,
+) -> Result<(), TakenBack> {
+    // Rolls back when it is dropped.
+    let transaction = Transaction::new_unchecked(db, kind.behavior())?;
+    let mut next = 0;
+    while let Some(step) = steps.get_mut(next) {
+        let before = db.total_changes();
+        let is_whole = step.run(db) || db.total_changes() == before;
+        if db.is_autocommit() {
+            // As it does on some errors, such as a full disk.
+            return Err(TakenBack::Lost("SQLite rolled back by itself".to_owned()));
+        }
+        if !is_whole {
+            return Err(TakenBack::Torn);
+        }
+        next += 1;
+        if next == steps.len() && next < kind.at_once() {
+            steps.extend(more());
+        }
     }
-}
-
-/// What is around every step is parsed once.
-fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
-    db.prepare_cached(sql)?.execute(()).map(drop)
+    Ok(transaction.commit()?)
 }
 
 #[cfg(test)]
@@ -216,7 +251,7 @@ mod tests {
         (go, holding)
     }
 
-    type AnyStep = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+    type AnyStep = Box<dyn Fn(&Connection) -> Result<(), StoreError> + Send>;
 
     async fn together(worker: &Arc<Worker>, steps: Vec<AnyStep>) -> Vec<Result<(), StoreError>> {
         let (go, holding) = hold(worker);
@@ -238,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_steps_are_one_commit_and_a_failed_one_takes_back_its_own() {
+    async fn many_steps_are_one_commit_also_when_some_of_them_do_not_happen() {
         let (worker, other, _folder) = worker();
         let version = |db: &Connection| -> i64 {
             db.query_row("PRAGMA data_version", (), |row| row.get(0))
@@ -249,10 +284,10 @@ mod tests {
             &worker,
             vec![
                 Box::new(|db| insert(db, 1)),
-                Box::new(|db| insert(db, 2).and(Err(Refusal::UserExists.into()))),
-                Box::new(|db| insert(db, 3).and_then(|()| insert(db, 3))),
-                Box::new(|db| insert(db, 4).map(|()| panic!("on purpose"))),
-                Box::new(|db| insert(db, 5)),
+                Box::new(|_| Err(Refusal::UserExists.into())),
+                Box::new(|db| insert(db, 1)),
+                Box::new(|_| panic!("on purpose")),
+                Box::new(|db| insert(db, 2)),
             ],
         )
         .await;
@@ -266,23 +301,52 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_answered_as_done_when_the_commit_fails() {
+    async fn a_step_that_fails_after_it_has_written_takes_back_its_own_and_nothing_else() {
+        let (worker, other, _folder) = worker();
+        let done = together(
+            &worker,
+            vec![
+                Box::new(|db| insert(db, 1)),
+                Box::new(|db| insert(db, 2).and(Err(Refusal::UserExists.into()))),
+                Box::new(|db| insert(db, 3).and_then(|()| insert(db, 3))),
+                Box::new(|db| insert(db, 4).map(|()| panic!("on purpose"))),
+                // Nor does another see anything of it.
+                Box::new(|db| match rows(db) {
+                    1 => insert(db, 5),
+                    _ => Err(Refusal::UserExists.into()),
+                }),
+            ],
+        )
+        .await;
+        assert!(matches!(done[0], Ok(())));
+        assert!(matches!(done[1], Err(StoreError::Refused(_))));
+        assert!(matches!(done[2], Err(StoreError::Unavailable(_))));
+        assert!(matches!(done[3], Err(StoreError::Unavailable(_))));
+        assert!(matches!(done[4], Ok(())), "{:?}", done[4]);
+        assert_eq!(rows(&other), 2);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_as_done_when_the_transaction_is_lost() {
         let (worker, other, _folder) = worker();
         // What one step sees of another's is void, too: so is a refusal.
-        let done = together(
+        let mut done = together(
             &worker,
             vec![
                 Box::new(|db| insert(db, 1)),
                 Box::new(|_| Err(Refusal::UserExists.into())),
                 Box::new(|db| Ok(db.execute_batch("ROLLBACK")?)),
+                Box::new(|db| insert(db, 2)),
             ],
         )
         .await;
+        // This one came too late for the transaction that was lost, and has one of its own.
+        assert!(matches!(done.pop(), Some(Ok(()))));
         for done in done {
             assert!(matches!(done, Err(StoreError::Unavailable(_))), "{done:?}");
         }
-        assert_eq!(rows(&other), 0);
-        worker.run(|db| insert(db, 1)).await.unwrap();
         assert_eq!(rows(&other), 1);
+        worker.run(|db| insert(db, 1)).await.unwrap();
+        assert_eq!(rows(&other), 2);
     }
 }
