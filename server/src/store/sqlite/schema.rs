@@ -92,7 +92,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
     db.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is overwritten: a copy of the file shows what is kept, and no more.
     db.pragma_update(None, "secure_delete", true)?;
-    // What a savepoint takes back is not read after a crash.
+    // What a statement may have to take back is not read after a crash.
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // Otherwise a statement that compares is planned anew for each value it is run with.

@@ -213,6 +213,8 @@ fn together(
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::Refusal;
 
@@ -324,6 +326,60 @@ mod tests {
         assert!(matches!(done[3], Err(StoreError::Unavailable(_))));
         assert!(matches!(done[4], Ok(())), "{:?}", done[4]);
         assert_eq!(rows(&other), 2);
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Fate {
+        Happens,
+        Refuses,
+        Tears,
+        Panics,
+    }
+
+    fn fated(fate: Fate, n: i64) -> AnyStep {
+        Box::new(move |db| {
+            if fate != Fate::Refuses {
+                insert(db, n)?;
+            }
+            match fate {
+                Fate::Happens => Ok(()),
+                Fate::Refuses | Fate::Tears => Err(Refusal::UserExists.into()),
+                Fate::Panics => panic!("on purpose"),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+        /// Whatever happens to others, a step has happened once if it was said to, and otherwise
+        /// not at all.
+        #[test]
+        fn what_is_there_is_what_was_answered(fates in proptest::collection::vec(
+            prop_oneof![
+                6 => Just(Fate::Happens),
+                2 => Just(Fate::Refuses),
+                1 => Just(Fate::Tears),
+                1 => Just(Fate::Panics),
+            ],
+            1..40,
+        )) {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let (worker, other, _folder) = worker();
+            let steps = (0..).zip(&fates).map(|(n, fate)| fated(*fate, n)).collect();
+            let done = runtime.block_on(together(&worker, steps));
+            let mut expected = Vec::new();
+            for ((n, fate), done) in (0_i64..).zip(&fates).zip(done) {
+                prop_assert_eq!(done.is_ok(), *fate == Fate::Happens, "{:?}", done);
+                if *fate == Fate::Happens {
+                    expected.push(n);
+                }
+            }
+            let mut rows = other.prepare("SELECT n FROM t ORDER BY n").unwrap();
+            let rows = rows.query_map((), |row| row.get(0)).unwrap();
+            let rows: Vec<i64> = rows.collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(rows, expected);
+        }
     }
 
     #[tokio::test]
