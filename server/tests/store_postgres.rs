@@ -146,6 +146,23 @@ async fn many_that_start_at_once_make_the_tables_once() {
     }
 }
 
+/// A database of a server that looked for a user's message before it put another in its place.
+#[tokio::test]
+async fn messages_from_before_an_update_are_still_sent() {
+    let url = postgres::database().await;
+    let first = conformance::put_message(&store(&url).await).await;
+    let client = postgres::client(&url).await;
+    let before = "DROP INDEX outbox_of_user; CREATE INDEX outbox_by_user ON outbox (user_id);
+                  UPDATE schema_version SET version = 1";
+    client.batch_execute(before).await.unwrap();
+    let database = Database::connect(&url.parse().unwrap()).await.unwrap();
+    assert_eq!(database.migrated().from, 1);
+    let updated: Shared = Arc::new(database.open(keys(&[1])).await.unwrap());
+    assert_eq!(conformance::messages(&updated).await, [first]);
+    let newer = conformance::put_message(&updated).await;
+    assert_eq!(conformance::messages(&updated).await, [newer]);
+}
+
 #[tokio::test]
 async fn a_wrong_key_and_a_later_version_are_refused() {
     let url = postgres::database().await;

@@ -265,6 +265,16 @@ pub(super) async fn what_is_replaced_leaves(store: &Shared) {
         assert_eq!(pins(store, second + 100).await, [newer], "{comes_back}");
     }
 
+    // It has failed; what takes its place has not.
+    clear(store).await;
+    sent_pin(store, one, 2_500).await;
+    let mine = Uuid::new_v4();
+    let failed = pick_up(store, mine, 2_500, 9).await.messages;
+    settle(store, failed[0].id, mine, Settled::Again(at(2_501))).await;
+    sent_pin(store, one, 2_600).await;
+    let newer = pick_up(store, mine, 2_600, 9).await.messages;
+    assert_eq!(newer.iter().map(|it| it.failures).collect::<Vec<_>>(), [0]);
+
     // The same PIN again is one message, too; and an authenticator needs none.
     clear(store).await;
     let rules = Rules {

@@ -139,9 +139,16 @@ pub(super) struct Key<'a, T> {
     is_left: bool,
 }
 
-/// Who has a key, or had it.
-const FIND: &str = "
-    SELECT claim, fingerprint, status, body, until FROM idempotency_keys WHERE key = ANY($1)";
+/// Who has a key of so many hashes, or had it. Each is a value of its own: with one array for all
+/// of them, the database plans the statement anew each time.
+fn find(hashes: usize) -> String {
+    let places: Vec<String> = (1..=hashes).map(|place| format!("${place}")).collect();
+    let places = places.join(", ");
+    format!(
+        "SELECT claim, fingerprint, status, body, until FROM idempotency_keys
+         WHERE key IN ({places})"
+    )
+}
 
 const FORGET: &str = "DELETE FROM idempotency_keys WHERE key = ANY($1) AND until <= $2";
 
@@ -170,7 +177,9 @@ impl<'a, T> Key<'a, T> {
             return Ok(Ok(rows));
         };
         let all = sorted(hashes);
-        let [rows, found] = db.begin([lock, call(FIND, &[&all])]).await?;
+        let all: Vec<Value<'_>> = all.iter().map(|it| it as Value<'_>).collect();
+        let find = find(all.len());
+        let [rows, found] = db.begin([lock, call(&find, &all)]).await?;
         for row in &found {
             let until: i64 = row.try_get("until")?;
             if until > micros(keyed.claim.now) {

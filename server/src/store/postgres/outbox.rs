@@ -16,9 +16,12 @@ use crate::{
     },
 };
 
-/// Puts a message in, with its id, its user, when it is due, who holds it and what is sealed of it.
-pub(super) const ADD: &str =
-    "INSERT INTO outbox (id, user_id, due, lease, message) VALUES ($1, $2, $3, $4, $5)";
+/// Puts a message in, with its id, its user, when it is due, who holds it and what is sealed of it,
+/// in the place of one that waits for the user or is on its way: that is not tried again.
+pub(super) const ADD: &str = "
+    INSERT INTO outbox (id, user_id, due, lease, message) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, due = excluded.due,
+        lease = excluded.lease, failures = 0, message = excluded.message";
 
 /// Forgets what waits for a user, also what is on its way: that is not tried again.
 pub(super) const FORGET: &str = "DELETE FROM outbox WHERE user_id = $1";

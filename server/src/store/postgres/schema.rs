@@ -22,7 +22,10 @@ use crate::{
 };
 
 /// Each brings the tables from one version to the next. Never changed once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_all.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_all.sql"),
+    include_str!("migrations/0002_outbox_of_user.sql"),
+];
 
 /// The version of the tables, and the lock under which it changes.
 const VERSION_TABLE: &str = "

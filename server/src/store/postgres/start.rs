@@ -69,7 +69,7 @@ pub(super) async fn start(
     let (put, at) = (PutState::new(scope.user, &state), micros(now));
     let put = put.values();
     let user: [Value<'_>; 1] = [&scope.user];
-    let mut calls = vec![call(PUT_STATE, &put), call(outbox::FORGET, &user)];
+    let mut calls = vec![call(PUT_STATE, &put)];
     let (groups, untils) = counts.groups()?;
     let counted: [Value<'_>; 4] = [&groups, &untils, &at, &id];
     let message: [Value<'_>; 5] = [&id, &scope.user, &due, &lease, &sealed];
@@ -78,6 +78,8 @@ pub(super) async fn start(
             calls.push(call(COUNT, &counted));
         }
         calls.push(call(outbox::ADD, &message));
+    } else {
+        calls.push(call(outbox::FORGET, &user));
     }
     key.commit(db, keys, calls, Ok(started)).await
 }

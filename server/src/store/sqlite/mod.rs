@@ -292,10 +292,12 @@ impl Starting {
         });
         if started.replaces() {
             user::put_state(db, scope.user, &StateRow::of(&state))?;
-            outbox::forget(db, scope.user)?;
         }
-        if let Started::Sms(message) = &started {
-            outbox::add(db, keys, scope.user, message, self.hold)?;
+        match &started {
+            Started::Sms(message) => outbox::add(db, keys, scope.user, message, self.hold)?,
+            Started::Totp => outbox::forget(db, scope.user)?,
+            // Nothing was changed.
+            _ => {}
         }
         Ok(started)
     }

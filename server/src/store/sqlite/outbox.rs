@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+/// Puts a message in, in the place of one that waits for the user or is on its way: that is not
+/// tried again.
 pub(super) fn add(
     db: &Connection,
     keys: &Keys,
@@ -27,7 +29,9 @@ pub(super) fn add(
     let sealed = seal(keys, message)?;
     let (due, lease) = put_in(message.sent_at, hold);
     db.prepare_cached(
-        "INSERT INTO outbox (id, user, due, lease, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO outbox (id, user, due, lease, message) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (user) DO UPDATE SET id = excluded.id, due = excluded.due,
+             lease = excluded.lease, failures = 0, message = excluded.message",
     )?
     .execute((message.id, user, micros(due), lease, sealed))?;
     Ok(())

@@ -20,11 +20,12 @@ use crate::{
 };
 
 /// Each brings the tables from one version to the next. Never changed once released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_accounts_to_keys.sql"),
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_outbox_by_user.sql"),
     include_str!("migrations/0004_sent_in_order.sql"),
+    include_str!("migrations/0005_outbox_of_user.sql"),
 ];
 
 /// Prepared statements that a connection keeps: more than there are, so that none is parsed twice.

@@ -116,7 +116,6 @@ struct Waiting<F, T> {
 
 impl<T: Send, F: Fn(&Connection) -> Result<T, StoreError> + Send> Step for Waiting<F, T> {
     fn run(&mut self, db: &Connection) -> bool {
-        self.done = None;
         self.done = catch_unwind(AssertUnwindSafe(|| (self.step)(db))).ok();
         matches!(self.done, Some(Ok(_)))
     }

@@ -1,0 +1,3 @@
+-- A user has one message at most: a start puts its own in the place of what waits.
+DROP INDEX IF EXISTS outbox_by_user;
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_of_user ON outbox (user_id);
