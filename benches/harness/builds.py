@@ -87,7 +87,7 @@ def tarballs() -> tuple[Path, Path]:
         raise BenchError("@napi-rs/cli is missing: `make node` installs it")
     run(
         [
-            *("npx", "--no-install", "napi", "build", "--platform", "--profile", "addon"),
+            *("npx", "--no-install", "napi", "build", "--platform", "--release"),
             *("--manifest-path", "bindings-node/Cargo.toml", "--output-dir", native),
         ]
     )
