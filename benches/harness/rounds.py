@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: One measurement makes at most so many calls, however fast they seem to be.
 MOST_CALLS = 1_000_000
 
+#: One measurement makes at least so many in each place in flight, however slow they are: with one,
+#: all begin at the same moment, and none follows another.
+LEAST_IN_TURN = 4
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -99,4 +103,4 @@ def _warm_up(contender: Contender, seconds: float, at_once: int) -> int:
             break
         calls *= 4
     wanted = int(calls * seconds / answer["seconds"])
-    return min(max(wanted // at_once, 1) * at_once, MOST_CALLS)
+    return min(max(wanted // at_once, LEAST_IN_TURN) * at_once, MOST_CALLS)
