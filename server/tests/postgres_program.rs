@@ -83,9 +83,9 @@ async fn all_machines_need_the_key_of_the_first() {
     let shown = url.replace("verigator:s3cret@", "");
     let first = Machine::new(&url);
     let migrate = || first.run(&["migrate"]);
-    let made = format!("{shown}: the tables were made, version 1\n");
+    let made = format!("{shown}: the tables were made, version 2\n");
     assert_eq!(migrate(), (0, made, String::new()));
-    let same = format!("{shown}: the tables are up to date, version 1\n");
+    let same = format!("{shown}: the tables are up to date, version 2\n");
     assert_eq!(migrate(), (0, same, String::new()));
     assert_eq!(first.path().read_dir().unwrap().count(), 0);
     // A new database gets a new key.
@@ -119,7 +119,7 @@ async fn all_machines_need_the_key_of_the_first() {
     client.batch_execute(later).await.unwrap();
     let newer = first.refused(&["migrate"]);
     assert!(
-        newer.ends_with("has version 99, this program knows up to 1\n"),
+        newer.ends_with("has version 99, this program knows up to 2\n"),
         "{newer}"
     );
 }
