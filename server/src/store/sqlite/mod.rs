@@ -117,6 +117,22 @@ impl SqliteStore {
         self.writer.run(change).await
     }
 
+    /// Runs a step that adds what is over some day, and sweeps behind it: a refusal then leaves
+    /// nothing to take back.
+    async fn run_and_sweep<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        step: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let sweeper = Arc::clone(&self.sweeper);
+        let run = move |db: &Connection| {
+            let done = step(db)?;
+            sweeper.sweep(db, now)?;
+            Ok(done)
+        };
+        self.writer.run(run).await
+    }
+
     /// Lets `step` happen at `now`, and if there is a key, once for it.
     async fn once<T: Send + 'static>(
         &self,
@@ -124,24 +140,14 @@ impl SqliteStore {
         keyed: Option<Keyed<T>>,
         step: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Once<T>, StoreError> {
-        let sweeper = Arc::clone(&self.sweeper);
         let Some(keyed) = keyed else {
-            let step = move |db: &Connection| {
-                let done = step(db)?;
-                sweeper.sweep(db, now)?;
-                Ok(done)
-            };
-            return self.writer.run(step).await.map(Once::Done);
+            return self.run_and_sweep(now, step).await.map(Once::Done);
         };
         // Here, where it holds up nobody else.
         let hashes = Hashes::of(&self.keys, &keyed.claim);
         let keys = Arc::clone(&self.keys);
-        let once = move |db: &Connection| {
-            let once = idempotency::once(db, &keys, &keyed, &hashes, &step)?;
-            sweeper.sweep(db, now)?;
-            Ok(once)
-        };
-        Ok(match self.writer.run(once).await? {
+        let once = move |db: &Connection| idempotency::once(db, &keys, &keyed, &hashes, &step);
+        Ok(match self.run_and_sweep(now, once).await? {
             Once::Done(done) => Once::Done(done?),
             Once::Not(claimed) => Once::Not(claimed),
         })
@@ -290,15 +296,13 @@ impl Starting {
         let started = Started::new(start, |pin, expires_at| {
             Message::new(self.id, to, sender, pin, now, expires_at, rules)
         });
-        if started.replaces() {
-            user::put_state(db, scope.user, &StateRow::of(&state))?;
-        }
         match &started {
             Started::Sms(message) => outbox::add(db, keys, scope.user, message, self.hold)?,
             Started::Totp => outbox::forget(db, scope.user)?,
             // Nothing was changed.
-            _ => {}
+            _ => return Ok(started),
         }
+        user::put_state(db, scope.user, &StateRow::of(&state))?;
         Ok(started)
     }
 }
@@ -538,14 +542,9 @@ impl Store for SqliteStore {
     }
 
     async fn claim_key(&self, claim: &Claim) -> Result<Claimed, StoreError> {
-        let (claim, keys) = (claim.clone(), Arc::clone(&self.keys));
-        let sweeper = Arc::clone(&self.sweeper);
-        let run = move |db: &Connection| {
-            let claimed = idempotency::claim(db, &keys, &claim)?;
-            sweeper.sweep(db, claim.now)?;
-            Ok(claimed)
-        };
-        self.writer.run(run).await
+        let (now, claim, keys) = (claim.now, claim.clone(), Arc::clone(&self.keys));
+        let run = move |db: &Connection| idempotency::claim(db, &keys, &claim);
+        self.run_and_sweep(now, run).await
     }
 
     async fn keep_answer(&self, claim: &Claim, answer: &StoredAnswer) -> Result<(), StoreError> {
